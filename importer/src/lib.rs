@@ -1,1 +1,3 @@
 //! importer
+
+pub mod pocketbase;
