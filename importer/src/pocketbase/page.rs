@@ -73,10 +73,7 @@ impl Client {
         if let Some(fields) = fields {
             call = call.query("fields", fields);
         }
-        self.send(&call)
-            .await?
-            .json::<Page>()
-            .map(|page| page.items)
+        self.send(&call).await?.json::<Page>().map(|page| page.items)
     }
 }
 
