@@ -133,7 +133,7 @@ fn base32(digest: &[u8]) -> String {
     const CHARS: usize = 26;
     let mut id = String::with_capacity(CHARS);
     let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for &byte in digest {
+    for &byte in digest.iter().take(17) {
         buffer = buffer << 8 | u32::from(byte);
         bits += 8;
         while bits >= 5 && id.len() < CHARS {
