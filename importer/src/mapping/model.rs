@@ -108,7 +108,7 @@ pub struct AuthRule {
 }
 
 /// How a row gets its record id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IdRule {
     /// The key it comes from.
     pub source: IdSource,
@@ -116,6 +116,10 @@ pub struct IdRule {
     pub key_field: String,
     /// `key_field` exists: it is in the mapping's fields.
     pub has_key_field: bool,
+    /// The field to add when a scan finds keys that are no ids.
+    pub(super) pending_key_field: Option<Box<FieldMapping>>,
+    /// The index to add with it.
+    pub(super) pending_key_index: Option<IndexMapping>,
 }
 
 /// The key of a table.
@@ -312,7 +316,7 @@ pub enum LossyKind {
     WhiteSpace,
     /// A lone surrogate escape in JSON: stored as it is, but newer servers show U+FFFD in its place.
     LoneSurrogate,
-    /// ±Infinity or NaN in a number field: stored as 0.
+    /// ±Infinity or NaN: 0 in a number field, the word as a JSON string in a json field.
     NotFinite,
     /// A number that float64 cannot hold or a text that is none, in a field that the profile made a number: stored as 0.
     NotANumber,
