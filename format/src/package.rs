@@ -25,6 +25,8 @@ pub struct PackageInfo {
     pub source: SourceInfo,
     /// How many files, and how many bytes of them, the bundle carries.
     pub blobs: BlobTotals,
+    /// The index of files, `blobs.parquet`, described as a table; not a resource, since a source may have a table of that name.
+    pub index: Table,
 }
 
 /// The engine and the application that the snapshot was taken from.
@@ -169,6 +171,7 @@ impl Found {
             Value::Real(_) => self.reals += 1,
             Value::Text(bytes) => {
                 self.texts += 1;
+                self.invalid_texts += u64::from(std::str::from_utf8(bytes).is_err());
                 self.longest_bytes = self.longest_bytes.max(bytes.len() as u64);
             }
             Value::Blob(bytes) => {
@@ -244,4 +247,35 @@ pub struct Index {
     pub partial: bool,
     /// Its DDL.
     pub sql: String,
+}
+
+impl Table {
+    /// The description of a table before its rows are written. A column's `kind` may be left empty: it is then chosen
+    /// from the first rows.
+    #[must_use]
+    pub fn declare(name: &str, kind: TableKind, columns: Vec<Column>) -> Table {
+        Table {
+            name: name.to_owned(),
+            path: Vec::new(),
+            format: "parquet".to_owned(),
+            mediatype: "application/vnd.apache.parquet".to_owned(),
+            bytes: 0,
+            schema: TableSchema { fields: columns, ..TableSchema::default() },
+            pannier: TableInfo { kind, ..TableInfo::default() },
+        }
+    }
+
+    /// The index of a column by its name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.schema.fields.iter().position(|column| column.name == name)
+    }
+}
+
+impl Column {
+    /// A column before its values are seen.
+    #[must_use]
+    pub fn declare(name: &str, info: ColumnInfo) -> Column {
+        Column { name: name.to_owned(), kind: String::new(), pannier: info }
+    }
 }

@@ -1,2 +1,4 @@
 //! importer
+
 pub mod mapping;
+pub mod pocketbase;
