@@ -2,9 +2,7 @@
 
 use super::derive::TableContext;
 use super::field_types::{file_limit, text_limit};
-use super::model::{
-    FieldKind, FieldMapping, FieldSource, RelationKeyPart, RelationMapping, TemplatePart,
-};
+use super::model::{FieldKind, FieldMapping, FieldSource, RelationKeyPart, RelationMapping, TemplatePart};
 use super::profile::{ComputedEntry, FilePart};
 
 /// A template's parts, columns by name; `None` if its braces do not match.
@@ -82,11 +80,7 @@ fn file_field(context: &TableContext<'_>, name: &str, part: FilePart, entry: &Co
 fn relation(context: &TableContext<'_>, name: &str, entry: &ComputedEntry) -> Option<RelationMapping> {
     let mut key = Vec::new();
     for part in &entry.key {
-        key.push(if part == "$item" {
-            RelationKeyPart::Item
-        } else {
-            RelationKeyPart::Column(context.column(part)?)
-        });
+        key.push(if part == "$item" { RelationKeyPart::Item } else { RelationKeyPart::Column(context.column(part)?) });
     }
     let pointer = entry.pointer.as_deref().unwrap_or_default();
     Some(RelationMapping {

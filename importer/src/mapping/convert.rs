@@ -8,12 +8,8 @@ use super::email::is_acceptable_email;
 use super::facts::Facts;
 use super::ids;
 use super::json;
-use super::model::{
-    AuthRule, CollectionMapping, FieldKind, FieldMapping, FieldSource, LossyKind, TemplatePart,
-};
-use super::record::{
-    ExternalAuth, FieldValue, FileContent, Lossy, Record, Refusal, RefusalReason, Secret, Upload,
-};
+use super::model::{AuthRule, CollectionMapping, FieldKind, FieldMapping, FieldSource, LossyKind, TemplatePart};
+use super::record::{ExternalAuth, FieldValue, FileContent, Lossy, Record, Refusal, RefusalReason, Secret, Upload};
 use super::time::to_pocketbase_time;
 use super::values::{field_value, plain_text};
 
@@ -54,10 +50,8 @@ impl<'m> Converter<'m> {
     pub fn record_id(&self, row: &[Value<'_>], ordinal: u64) -> (ids::RecordId, String) {
         let collection = self.collection;
         let key = ids::key_values(&collection.id.source, row);
-        let id = self
-            .facts
-            .record_id(&collection.table, &collection.id, &key)
-            .unwrap_or_else(|| ids::ordinal_id(&collection.table, ordinal));
+        let id =
+            self.facts.record_id(&collection.table, &collection.id, &key).unwrap_or_else(|| ids::ordinal_id(&collection.table, ordinal));
         (id, ids::key_text(&key, ordinal))
     }
 

@@ -1,6 +1,6 @@
 //! From table descriptions and a profile to collections.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use pannier_format::{Table, TableKind};
 
@@ -8,9 +8,7 @@ use super::error::MappingError;
 use super::facts::Facts;
 use super::fields::{self, Fields};
 use super::indexes;
-use super::model::{
-    AuthRule, CollectionKind, CollectionMapping, FieldSource, IdRule, IdSource, Mapping, Merge, SkipReason, Skipped,
-};
+use super::model::{AuthRule, CollectionKind, CollectionMapping, FieldSource, IdRule, IdSource, Mapping, Merge, SkipReason, Skipped};
 use super::names::{self, NameSet};
 use super::order;
 use super::profile::{Profile, TableEntry};
@@ -98,12 +96,13 @@ fn split<'t>(tables: &'t [Table], profile: &'t Profile) -> (Vec<TableContext<'t>
     let entries = &profile.data.table;
     let entry_of = |table: &Table| entries.get(&table.name).unwrap_or(&EMPTY);
     let by_name: HashMap<&str, &Table> = tables.iter().map(|table| (table.name.as_str(), table)).collect();
-    // A merged table is no collection of its own; without the main table it is one.
-    let merged: BTreeMap<&str, &str> = entries
-        .iter()
-        .filter(|(main, _)| by_name.contains_key(main.as_str()))
-        .filter_map(|(main, entry)| Some((entry.merge.as_deref()?, main.as_str())))
-        .collect();
+    // A merged table is no collection of its own. Without the main table, or without a key to meet by, it is one.
+    let merge_of = |table: &Table| {
+        let merged = *by_name.get(entry_of(table).merge.as_deref()?)?;
+        let meet = |table: &Table| matches!(id_source(table), IdSource::Column(_));
+        (meet(table) && meet(merged)).then_some(merged)
+    };
+    let merged: HashSet<&str> = tables.iter().filter_map(merge_of).map(|table| table.name.as_str()).collect();
     let (mut kept, mut skipped) = (Vec::new(), Vec::new());
     for table in tables {
         let reason = match table.pannier.kind {
@@ -113,9 +112,9 @@ fn split<'t>(tables: &'t [Table], profile: &'t Profile) -> (Vec<TableContext<'t>
         };
         if let Some(reason) = reason {
             skipped.push(Skipped { table: table.name.clone(), rows: table.pannier.rows, reason });
-        } else if !merged.contains_key(table.name.as_str()) {
+        } else if !merged.contains(table.name.as_str()) {
             let entry = entry_of(table);
-            let merge = entry.merge.as_deref().and_then(|name| by_name.get(name)).map(|&merge| (merge, entry_of(merge)));
+            let merge = merge_of(table).map(|merged| (merged, entry_of(merged)));
             let index_suffixes = &profile.data.index_suffixes;
             kept.push(TableContext { table, entry, merge, index_suffixes });
         }
@@ -157,7 +156,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
     let id_source = id_source(table);
     let merge = merge(context, &id_source);
     let Fields { fields, relations, dropped, columns, key_field, pending_key_field, unique } =
-        fields::derive(context, &id_source);
+        fields::derive(context, &id_source, merge.as_ref());
     let has_key_field = fields.iter().any(|field| field.name == key_field);
     let mut collection = CollectionMapping {
         name: name.to_owned(),
@@ -182,8 +181,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         merge,
         auth: auth_rule(context),
     };
-    collection.updated =
-        time_column(context, context.entry.updated.as_deref(), UPDATED).or(collection.created);
+    collection.updated = time_column(context, context.entry.updated.as_deref(), UPDATED).or(collection.created);
     indexes::derive(context, &mut collection, &columns, &unique, index_names);
     collection
 }
@@ -191,15 +189,14 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
 /// Names of columns that feed `created`, by preference.
 const CREATED: &[&str] = &["created_at", "created", "createdAt", "date_created", "timestamp"];
 /// Names of columns that feed `updated`, by preference.
-const UPDATED: &[&str] =
-    &["updated_at", "updated", "updatedAt", "modified_at", "modified", "date_modified", "last_modified"];
+const UPDATED: &[&str] = &["updated_at", "updated", "updatedAt", "modified_at", "modified", "date_modified", "last_modified"];
 
 fn time_column(context: &TableContext<'_>, wish: Option<&str>, names: &[&str]) -> Option<usize> {
     wish.and_then(|name| context.column(name)).or_else(|| names.iter().find_map(|name| context.column(name)))
 }
 
 /// The primary key, else UNIQUE(id), else the first unique key without NULL.
-fn id_source(table: &Table) -> IdSource {
+pub(super) fn id_source(table: &Table) -> IdSource {
     let positions = |names: &[String]| -> Option<Vec<usize>> {
         names.iter().map(|name| column(table, name)).collect::<Option<Vec<usize>>>().filter(|all| !all.is_empty())
     };
@@ -210,14 +207,9 @@ fn id_source(table: &Table) -> IdSource {
     if let Some(columns) = positions(&table.schema.primary_key) {
         return source(columns);
     }
-    let no_nulls = |columns: &Vec<usize>| {
-        columns.iter().all(|&column| table.schema.fields[column].pannier.found.nulls == 0)
-    };
-    let keys: Vec<Vec<usize>> =
-        table.pannier.unique.iter().filter_map(|names| positions(names)).filter(no_nulls).collect();
-    let is_id = |columns: &&Vec<usize>| {
-        columns.len() == 1 && table.schema.fields[columns[0]].name.eq_ignore_ascii_case("id")
-    };
+    let no_nulls = |columns: &Vec<usize>| columns.iter().all(|&column| table.schema.fields[column].pannier.found.nulls == 0);
+    let keys: Vec<Vec<usize>> = table.pannier.unique.iter().filter_map(|names| positions(names)).filter(no_nulls).collect();
+    let is_id = |columns: &&Vec<usize>| columns.len() == 1 && table.schema.fields[columns[0]].name.eq_ignore_ascii_case("id");
     match keys.iter().find(is_id).or(keys.first()) {
         Some(columns) => source(columns.clone()),
         None => IdSource::Ordinal,
@@ -251,8 +243,7 @@ fn auth_rule(context: &TableContext<'_>) -> Option<AuthRule> {
 fn drop_dangling_relations(collections: &mut [CollectionMapping]) {
     let names: Vec<String> = collections.iter().map(|collection| collection.name.clone()).collect();
     for collection in collections {
-        let kept: Vec<_> =
-            collection.relations.iter().filter(|relation| names.contains(&relation.collection)).cloned().collect();
+        let kept: Vec<_> = collection.relations.iter().filter(|relation| names.contains(&relation.collection)).cloned().collect();
         if kept.len() == collection.relations.len() {
             continue;
         }

@@ -9,10 +9,7 @@ pub fn is_acceptable_email(address: &str) -> bool {
 }
 
 fn is_atom(atom: &str) -> bool {
-    !atom.is_empty()
-        && atom
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_foreign(c))
+    !atom.is_empty() && atom.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_foreign(c))
 }
 
 /// Labels separated by dots, at least two; the last one starts and ends with a letter. One dot at the end is allowed.
@@ -41,17 +38,50 @@ mod tests {
     #[test]
     fn agrees_with_the_servers() {
         let taken = [
-            "o'brien.%$#*?/x@example.com", "jürgen@exämple.de", "a@b.c", "A@Case.example", "a@x_y.com",
-            "a@x~y.com", "a@x.com.", "a+b@x.co.uk", "a@x.c0m", "a@1.com", "用户@例子.公司", "a@b.xn--p1ai",
-            "x@invalid-email.pannier.invalid", "\u{a0}@x.com", "a`{|}~^_=&!b@x.com", "é@x.com",
+            "o'brien.%$#*?/x@example.com",
+            "jürgen@exämple.de",
+            "a@b.c",
+            "A@Case.example",
+            "a@x_y.com",
+            "a@x~y.com",
+            "a@x.com.",
+            "a+b@x.co.uk",
+            "a@x.c0m",
+            "a@1.com",
+            "用户@例子.公司",
+            "a@b.xn--p1ai",
+            "x@invalid-email.pannier.invalid",
+            "\u{a0}@x.com",
+            "a`{|}~^_=&!b@x.com",
+            "é@x.com",
         ];
         for address in taken {
             assert!(is_acceptable_email(address), "{address}");
         }
         let refused = [
-            "local@localhost", "a..b@x.com", ".a@x.com", "a.@x.com", "a@x", "a@-x.com", "a@x-.com",
-            "a@127.0.0.1", "a@[127.0.0.1]", "\"q q\"@x.com", "a b@x.com", " a@x.com", "a@x.com ", "a@x.1com",
-            "a@x.com1", "a@x..com", "a@b@c.com", "a\u{7f}@x.com", "a@😀.com", "😀@x.com", "", "@x.com", "a@",
+            "local@localhost",
+            "a..b@x.com",
+            ".a@x.com",
+            "a.@x.com",
+            "a@x",
+            "a@-x.com",
+            "a@x-.com",
+            "a@127.0.0.1",
+            "a@[127.0.0.1]",
+            "\"q q\"@x.com",
+            "a b@x.com",
+            " a@x.com",
+            "a@x.com ",
+            "a@x.1com",
+            "a@x.com1",
+            "a@x..com",
+            "a@b@c.com",
+            "a\u{7f}@x.com",
+            "a@😀.com",
+            "😀@x.com",
+            "",
+            "@x.com",
+            "a@",
         ];
         for address in refused {
             assert!(!is_acceptable_email(address), "{address}");

@@ -45,15 +45,13 @@ impl Facts {
 
     /// The row is the one that keeps an address which others have too, or the only one.
     pub(super) fn keeps_email(&self, address: &str, ordinal: u64) -> bool {
-        self.email_keepers.is_empty()
-            || self.email_keepers.get(&ids::hash64(address)).is_none_or(|&keeper| keeper == ordinal)
+        self.email_keepers.is_empty() || self.email_keepers.get(&ids::hash64(address)).is_none_or(|&keeper| keeper == ordinal)
     }
 
     /// The id of a record with this key.
     pub(super) fn record_id(&self, table: &str, rule: &IdRule, key: &[Value<'_>]) -> Option<RecordId> {
         let natural = matches!(rule.source, IdSource::Column(_))
-            && (self.twins.is_empty()
-                || !key.iter().filter_map(ids::natural_key).any(|key: String| self.twins.contains(&fold(&key))));
+            && (self.twins.is_empty() || !key.iter().filter_map(ids::natural_key).any(|key: String| self.twins.contains(&fold(&key))));
         ids::key_id(table, key, natural)
     }
 }
@@ -146,12 +144,8 @@ impl<'m> Scanner<'m> {
     pub fn finish(mut self) -> Facts {
         // Each pair of twins has two members at least; what counts is that there are some.
         self.facts.derived += 2 * self.facts.twins.len() as u64;
-        self.facts.email_keepers = self
-            .emails
-            .into_iter()
-            .filter(|(_, (_, shared))| *shared)
-            .map(|(address, (keeper, _))| (address, keeper))
-            .collect();
+        self.facts.email_keepers =
+            self.emails.into_iter().filter(|(_, (_, shared))| *shared).map(|(address, (keeper, _))| (address, keeper)).collect();
         self.facts
     }
 }

@@ -115,8 +115,7 @@ fn can_hold(name: TypeName, found: &Found) -> bool {
 }
 
 fn is_exact_range(found: &Found) -> bool {
-    found.smallest.is_none_or(|smallest| smallest >= -EXACT_INTEGER)
-        && found.largest.is_none_or(|largest| largest <= EXACT_INTEGER)
+    found.smallest.is_none_or(|smallest| smallest >= -EXACT_INTEGER) && found.largest.is_none_or(|largest| largest <= EXACT_INTEGER)
 }
 
 fn kind(name: TypeName, found: &Found) -> FieldKind {
@@ -130,9 +129,7 @@ fn kind(name: TypeName, found: &Found) -> FieldKind {
         TypeName::Number => FieldKind::Number,
         TypeName::Bool => FieldKind::Bool,
         TypeName::Json => json(json_limit(longest_bytes), JsonEncoding::Document),
-        TypeName::Exact | TypeName::Any => {
-            json(json_limit(longest_bytes.saturating_mul(MAX_ESCAPE_BYTES / 2)), JsonEncoding::Value)
-        }
+        TypeName::Exact | TypeName::Any => json(json_limit(longest_bytes.saturating_mul(MAX_ESCAPE_BYTES / 2)), JsonEncoding::Value),
     }
 }
 
@@ -184,7 +181,7 @@ fn losses(kind: &FieldKind, found: &Found) -> Vec<PossibleLoss> {
         }
         FieldKind::Json { encoding, .. } => {
             if *encoding == JsonEncoding::Document && found.texts > 0 {
-                [
+                for kind in [
                     LossyKind::NotJson,
                     LossyKind::DuplicateKey,
                     LossyKind::NumberRange,
@@ -192,8 +189,9 @@ fn losses(kind: &FieldKind, found: &Found) -> Vec<PossibleLoss> {
                     LossyKind::NumberDigits,
                     LossyKind::WhiteSpace,
                     LossyKind::LoneSurrogate,
-                ]
-                .map(&mut possible);
+                ] {
+                    possible(kind);
+                }
             }
             if found.reals > 0 || (*encoding == JsonEncoding::Document && found.texts > 0) {
                 possible(LossyKind::NumberSpelling);

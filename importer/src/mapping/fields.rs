@@ -7,7 +7,7 @@ use pannier_format::{Column, Table};
 use super::computed::computed_field;
 use super::derive::TableContext;
 use super::field_types::column_type;
-use super::model::{DroppedColumn, FieldKind, FieldMapping, FieldSource, IdSource, RelationMapping};
+use super::model::{DroppedColumn, FieldKind, FieldMapping, FieldSource, IdSource, LossyKind, Merge, PossibleLoss, RelationMapping};
 use super::names::{self, NameSet};
 use super::profile::TableEntry;
 
@@ -27,23 +27,21 @@ pub(super) struct Fields {
 }
 
 /// Derives the fields.
-pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource) -> Fields {
+pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, merge: Option<&Merge>) -> Fields {
     let mut names = NameSet::default();
     for name in context.entry.fields.keys() {
         names.claim(name, name);
     }
     let id_column = context.table.schema.fields.iter().position(|column| column.name.eq_ignore_ascii_case("id"));
     let password = password_columns(context);
-    let mut own = columns_of(context.table, context.entry, |index| {
-        Some(index) != id_column && !password.contains(&FieldSource::Column(index))
-    });
+    let mut own =
+        columns_of(context.table, context.entry, |index| Some(index) != id_column && !password.contains(&FieldSource::Column(index)));
     name_columns(&mut own, context.entry, None, context.is_auth(), &mut names);
     let mut merged = Vec::new();
     if let Some((table, entry)) = context.merge {
-        let key = &table.schema.primary_key;
-        merged = columns_of(table, entry, |index| {
-            !key.contains(&table.schema.fields[index].name) && !password.contains(&FieldSource::Merged(index))
-        });
+        // Both rows have the same key: once is enough.
+        let key = merge.map(|merge| merge.key);
+        merged = columns_of(table, entry, |index| Some(index) != key && !password.contains(&FieldSource::Merged(index)));
         name_columns(&mut merged, entry, Some(&table.name), context.is_auth(), &mut names);
     }
     let key_field = key_field_name(context, &mut names);
@@ -86,8 +84,7 @@ fn key_field_of(
     if context.entry.drop.contains_key(&context.table.schema.fields[index].name) {
         return None;
     }
-    let named =
-        NamedColumn { index, column: &context.table.schema.fields[index], name: name.to_owned() };
+    let named = NamedColumn { index, column: &context.table.schema.fields[index], name: name.to_owned() };
     let field = named.into_field(context.entry, FieldSource::Column);
     if *id_source == IdSource::Column(index) && !context.entry.always_key {
         return Some(field);
@@ -118,11 +115,7 @@ impl NamedColumn<'_> {
     }
 }
 
-fn columns_of<'t>(
-    table: &'t Table,
-    entry: &TableEntry,
-    wanted: impl Fn(usize) -> bool,
-) -> Vec<NamedColumn<'t>> {
+fn columns_of<'t>(table: &'t Table, entry: &TableEntry, wanted: impl Fn(usize) -> bool) -> Vec<NamedColumn<'t>> {
     let columns = table.schema.fields.iter().enumerate();
     columns
         .filter(|(index, column)| wanted(*index) && !entry.drop.contains_key(&column.name))
@@ -131,13 +124,7 @@ fn columns_of<'t>(
 }
 
 /// Names the profile's first, then what can stay as it is, then the others.
-fn name_columns(
-    columns: &mut [NamedColumn<'_>],
-    entry: &TableEntry,
-    merged: Option<&str>,
-    auth: bool,
-    names: &mut NameSet,
-) {
+fn name_columns(columns: &mut [NamedColumn<'_>], entry: &TableEntry, merged: Option<&str>, auth: bool, names: &mut NameSet) {
     for column in &mut *columns {
         let wish = entry.columns.get(&column.column.name).and_then(|entry| entry.field.as_ref());
         if let Some(wish) = wish {
@@ -171,18 +158,9 @@ fn key_field_name(context: &TableContext<'_>, names: &mut NameSet) -> String {
 fn email_field(context: &TableContext<'_>) -> FieldMapping {
     let source = context.entry.auth.as_ref().and_then(|auth| auth.email.as_deref());
     // Without a column every account gets a placeholder: a template with nothing in it is no address.
-    let source = source
-        .and_then(|name| context.column(name))
-        .map_or_else(|| FieldSource::Template(Vec::new()), FieldSource::Column);
-    let losses = vec![super::model::PossibleLoss { kind: super::model::LossyKind::EmailReplaced, values: None }];
-    FieldMapping {
-        name: "email".to_owned(),
-        kind: FieldKind::Email,
-        source,
-        hidden: false,
-        losses,
-        notes: Vec::new(),
-    }
+    let source = source.and_then(|name| context.column(name)).map_or_else(|| FieldSource::Template(Vec::new()), FieldSource::Column);
+    let losses = vec![PossibleLoss { kind: LossyKind::EmailReplaced, values: None }];
+    FieldMapping { name: "email".to_owned(), kind: FieldKind::Email, source, hidden: false, losses, notes: Vec::new() }
 }
 
 fn password_columns(context: &TableContext<'_>) -> Vec<FieldSource> {
@@ -198,11 +176,7 @@ fn dropped(context: &TableContext<'_>, password: &[FieldSource]) -> Vec<DroppedC
             let is_password = password.contains(&source(index));
             let reason = entry.drop.get(&column.name).map(String::as_str);
             if let Some(reason) = reason.or(is_password.then_some(PASSWORD)) {
-                dropped.push(DroppedColumn {
-                    table: table.name.clone(),
-                    column: column.name.clone(),
-                    reason: reason.to_owned(),
-                });
+                dropped.push(DroppedColumn { table: table.name.clone(), column: column.name.clone(), reason: reason.to_owned() });
             }
         }
     };

@@ -10,8 +10,8 @@ pub(super) const MAX_ID_CHARS: usize = 255;
 
 /// Names that Windows keeps for devices: the server refuses them as ids, in any case.
 const DEVICES: &[&str] = &[
-    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1",
-    "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2", "LPT3", "LPT4",
+    "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
 ];
 
 /// A record's id and how it came about.
@@ -133,7 +133,7 @@ fn base32(digest: &[u8]) -> String {
     const CHARS: usize = 26;
     let mut id = String::with_capacity(CHARS);
     let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for &byte in digest.iter().take(17) {
+    for &byte in digest {
         buffer = buffer << 8 | u32::from(byte);
         bits += 8;
         while bits >= 5 && id.len() < CHARS {
@@ -185,8 +185,7 @@ mod tests {
             vec![Value::Real(1.0)],
             vec![Value::Boolean(true)],
         ];
-        let ids: std::collections::HashSet<String> =
-            keys.iter().map(|key| key_id("t", key, true).expect("a key").id).collect();
+        let ids: std::collections::HashSet<String> = keys.iter().map(|key| key_id("t", key, true).expect("a key").id).collect();
         assert_eq!(ids.len(), keys.len());
         assert!(ids.iter().all(|id| id.len() == 26 && fits_record_id(id)));
         assert_ne!(key_id("t", &keys[0], true), key_id("u", &keys[0], true));

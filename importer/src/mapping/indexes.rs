@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 
 use super::derive::TableContext;
-use super::model::{
-    CollectionMapping, FieldKind, FieldMapping, IdSource, IndexMapping, UnmappedIndex,
-};
+use super::model::{CollectionMapping, FieldKind, FieldMapping, IdSource, IndexMapping, UnmappedIndex};
 use super::names::NameSet;
 
 /// An index as the source has it.
@@ -26,8 +24,7 @@ pub(super) fn derive(
     unique: &[String],
     names: &mut NameSet,
 ) {
-    let mut builder =
-        Builder { context, columns, collection: &*collection, names, indexes: Vec::new(), unmapped: Vec::new() };
+    let mut builder = Builder { context, columns, collection: &*collection, names, indexes: Vec::new(), unmapped: Vec::new() };
     builder.id_index();
     for wanted in wanted(context) {
         builder.map(&wanted);
@@ -195,22 +192,13 @@ impl Builder<'_, '_> {
             .iter()
             .filter_map(|key| if let [single] = &key.fields[..] { Some(single.as_str()) } else { None })
             .collect();
-        let columns: Vec<(usize, &str)> = self
-            .context
-            .table
-            .schema
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(index, column)| (index, column.name.as_str()))
-            .collect();
+        let columns: Vec<(usize, &str)> =
+            self.context.table.schema.fields.iter().enumerate().map(|(index, column)| (index, column.name.as_str())).collect();
         for (index, column) in columns {
             let by_name = self.context.index_suffixes.iter().any(|suffix| column.ends_with(suffix.as_str()));
             let by_profile = self.context.entry.columns.get(column).is_some_and(|entry| entry.index);
             let Some(field) = self.columns.get(&index).cloned() else { continue };
-            if (by_name || by_profile || keys.contains(&column))
-                && !self.indexes.iter().any(|index| index.fields.first() == Some(&field))
-            {
+            if (by_name || by_profile || keys.contains(&column)) && !self.indexes.iter().any(|index| index.fields.first() == Some(&field)) {
                 self.add(vec![field], false, &[]);
             }
         }

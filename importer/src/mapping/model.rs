@@ -37,6 +37,17 @@ pub enum SkipReason {
     MergedInto(String),
 }
 
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SkipReason::Shadow => f.write_str("storage of a virtual table"),
+            SkipReason::Internal => f.write_str("the engine's own"),
+            SkipReason::Profile(reason) => f.write_str(reason),
+            SkipReason::MergedInto(collection) => write!(f, "merged into {collection}"),
+        }
+    }
+}
+
 /// What kind of collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CollectionKind {

@@ -18,12 +18,9 @@ const INDEX_CHARS: usize = 100;
 const SUFFIX_CHARS: usize = 7;
 
 /// Field names that no collection can have for its own.
-const RESERVED: &[&str] = &[
-    "id", "created", "updated", "expand", "collectionid", "collectionname", "null", "true", "false", "_rowid_",
-];
+const RESERVED: &[&str] = &["id", "created", "updated", "expand", "collectionid", "collectionname", "null", "true", "false", "_rowid_"];
 /// Further ones of auth collections.
-const RESERVED_AUTH: &[&str] =
-    &["email", "emailvisibility", "verified", "password", "tokenkey", "passwordconfirm", "oldpassword"];
+const RESERVED_AUTH: &[&str] = &["email", "emailvisibility", "verified", "password", "tokenkey", "passwordconfirm", "oldpassword"];
 
 /// A name for a collection; not yet unique.
 #[must_use]
@@ -57,8 +54,7 @@ pub(super) fn is_word(name: &str) -> bool {
 }
 
 fn word(source: &str, max_chars: usize, empty: &str) -> String {
-    let mapped: String =
-        source.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(max_chars).collect();
+    let mapped: String = source.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(max_chars).collect();
     let mut name = mapped.trim_start_matches('_').to_owned();
     while let Some(at) = name.to_ascii_lowercase().find("_via_") {
         name.remove(at + 4);

@@ -8,9 +8,8 @@ use super::model::CollectionMapping;
 /// Sorts collections. In a cycle the one that the profile lists first, or whose name comes first, goes first.
 pub(super) fn sort(collections: &mut Vec<CollectionMapping>, tables: &[TableContext<'_>], wish: &[String]) {
     let ranks: HashMap<&str, usize> = wish.iter().enumerate().map(|(rank, name)| (name.as_str(), rank)).collect();
-    collections.sort_by_cached_key(|collection| {
-        (ranks.get(collection.name.as_str()).copied().unwrap_or(usize::MAX), collection.name.clone())
-    });
+    collections
+        .sort_by_cached_key(|collection| (ranks.get(collection.name.as_str()).copied().unwrap_or(usize::MAX), collection.name.clone()));
     let needs = needs(collections, tables);
     let mut placed: HashSet<String> = HashSet::new();
     let mut rest = std::mem::take(collections);

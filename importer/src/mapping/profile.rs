@@ -65,6 +65,9 @@ pub(super) struct TableEntry {
     /// Columns whose text is JSON whatever their declared type.
     #[serde(default)]
     pub(super) json: Vec<String>,
+    /// Columns whose integers 0 and 1 are false and true whatever their declared type.
+    #[serde(default)]
+    pub(super) bool: Vec<String>,
     /// Columns that only superusers may see.
     #[serde(default)]
     pub(super) hidden: Vec<String>,
@@ -158,6 +161,7 @@ impl TableEntry {
         updated: None,
         exact: Vec::new(),
         json: Vec::new(),
+        bool: Vec::new(),
         hidden: Vec::new(),
         drop: BTreeMap::new(),
         columns: BTreeMap::new(),
@@ -173,6 +177,8 @@ impl TableEntry {
             Some(TypeName::Exact)
         } else if named(&self.json) {
             Some(TypeName::Json)
+        } else if named(&self.bool) {
+            Some(TypeName::Bool)
         } else {
             None
         }
@@ -203,15 +209,14 @@ impl Profile {
 
     /// Reads a profile from a file.
     pub fn read(path: &Path) -> Result<Profile, MappingError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| MappingError::ProfileUnreadable { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| MappingError::ProfileUnreadable { path: path.to_owned(), source })?;
         Profile::parse(&path.display().to_string(), &text)
     }
 
     /// Reads a profile from its text; `label` names it in errors.
     pub fn parse(label: &str, text: &str) -> Result<Profile, MappingError> {
-        let data: ProfileData = toml::from_str(text)
-            .map_err(|source| MappingError::ProfileSyntax { profile: label.to_owned(), source: Box::new(source) })?;
+        let data: ProfileData =
+            toml::from_str(text).map_err(|source| MappingError::ProfileSyntax { profile: label.to_owned(), source: Box::new(source) })?;
         let profile = Profile { label: label.to_owned(), data };
         profile.check()?;
         Ok(profile)
@@ -248,8 +253,10 @@ impl Profile {
             self.check_field_name(path, "key", key, auth)?;
         }
         self.require(entry.merge.is_none() || auth, path, "merge", "only a table with [auth] can have another merged")?;
-        let both = entry.exact.iter().find(|column| entry.json.contains(column));
-        self.require(both.is_none(), path, "exact", "a column cannot be in both exact and json")?;
+        let mut typed: Vec<&String> = entry.exact.iter().chain(&entry.json).chain(&entry.bool).collect();
+        typed.sort();
+        let unique = typed.windows(2).all(|pair| pair[0] != pair[1]);
+        self.require(unique, path, "exact, json, bool", "a column is in more than one of them, or twice in one")?;
         for (column, column_entry) in &entry.columns {
             let path = format!("{path}.columns.{column}");
             if let Some(field) = &column_entry.field {
@@ -267,9 +274,7 @@ impl Profile {
     }
 
     fn check_computed(&self, path: &str, entry: &ComputedEntry) -> Result<(), MappingError> {
-        let kinds = usize::from(entry.template.is_some())
-            + usize::from(entry.relation.is_some())
-            + usize::from(entry.file.is_some());
+        let kinds = usize::from(entry.template.is_some()) + usize::from(entry.relation.is_some()) + usize::from(entry.file.is_some());
         self.require(kinds == 1, path, "template", "a field needs one of template, relation and file")?;
         if let Some(template) = &entry.template {
             let sound = super::computed::template_columns(template).is_some();
@@ -294,11 +299,6 @@ impl Profile {
         if sound {
             return Ok(());
         }
-        Err(MappingError::ProfileEntry {
-            profile: self.label.clone(),
-            entry: entry.to_owned(),
-            key: key.to_owned(),
-            reason,
-        })
+        Err(MappingError::ProfileEntry { profile: self.label.clone(), entry: entry.to_owned(), key: key.to_owned(), reason })
     }
 }

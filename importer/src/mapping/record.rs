@@ -1,6 +1,7 @@
 //! A converted row: what is sent to `PocketBase`, what must be read back, what was lost on the way.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::json::{self, Match};
 use super::model::{CollectionKind, CollectionMapping, LossyKind};
@@ -82,9 +83,9 @@ pub enum Secret {
     Unsupported(&'static str),
 }
 
-impl std::fmt::Debug for Secret {
+impl fmt::Debug for Secret {
     /// Hides the hash.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Secret::Bcrypt(_) => f.write_str("Bcrypt(…)"),
             Secret::Unsupported(kind) => write!(f, "Unsupported({kind})"),
@@ -138,6 +139,15 @@ pub enum RefusalReason {
     },
 }
 
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RefusalReason::TooManyChars { chars, max_chars } => write!(f, "{chars} characters, the field takes {max_chars}"),
+            RefusalReason::TooManyBytes { bytes, max_bytes } => write!(f, "{bytes} bytes, the field takes {max_bytes}"),
+        }
+    }
+}
+
 impl Record<'_> {
     /// Appends the record as a JSON object: the body of a create or update request.
     ///
@@ -189,9 +199,7 @@ fn write_value(out: &mut Vec<u8>, value: &FieldValue<'_>) {
 pub fn compare_field(expected: &FieldValue<'_>, actual: &str) -> Match {
     match expected {
         FieldValue::Text(text) => json::compare_text(text, actual),
-        FieldValue::Number(number) => Match::when(
-            actual.trim().parse::<f64>().is_ok_and(|actual| same_number(actual, *number)),
-        ),
+        FieldValue::Number(number) => Match::when(actual.trim().parse::<f64>().is_ok_and(|actual| same_number(actual, *number))),
         FieldValue::Bool(boolean) => Match::when(actual.trim() == if *boolean { "true" } else { "false" }),
         FieldValue::Json(text) => json::compare(text, actual),
         FieldValue::Null => Match::when(actual.trim() == "null"),

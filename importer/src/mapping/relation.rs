@@ -61,12 +61,7 @@ pub struct RelationConverter<'m> {
 impl<'m> RelationConverter<'m> {
     /// `facts` and `ids` are those of the target collection; `ids` must hold every record that is there.
     #[must_use]
-    pub fn new(
-        relation: &'m RelationMapping,
-        target: &'m CollectionMapping,
-        facts: &'m Facts,
-        ids: &'m IdSet,
-    ) -> RelationConverter<'m> {
+    pub fn new(relation: &'m RelationMapping, target: &'m CollectionMapping, facts: &'m Facts, ids: &'m IdSet) -> RelationConverter<'m> {
         RelationConverter { relation, target, facts, ids }
     }
 
@@ -77,8 +72,7 @@ impl<'m> RelationConverter<'m> {
         let value = row.get(self.relation.column).copied().unwrap_or(Value::Null);
         let Value::Text(bytes) = value else { return update };
         let text = String::from_utf8_lossy(bytes);
-        let list = json::find(&text, &self.relation.pointer)
-            .and_then(|list| list.map_or(Ok(Vec::new()), json::items));
+        let list = json::find(&text, &self.relation.pointer).and_then(|list| list.map_or(Ok(Vec::new()), json::items));
         let Ok(items) = list else {
             update.unreadable = true;
             return update;

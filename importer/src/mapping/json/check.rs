@@ -100,14 +100,10 @@ impl Scan {
                 let in_object = matches!(self.open.last(), Some(Some(_)));
                 self.expect = if in_object { Expect::Key } else { Expect::Value };
             }
-            (Expect::CommaOrEnd | Expect::KeyOrObjectEnd, Token::ObjectEnd)
-                if matches!(self.open.last(), Some(Some(_))) =>
-            {
+            (Expect::CommaOrEnd | Expect::KeyOrObjectEnd, Token::ObjectEnd) if matches!(self.open.last(), Some(Some(_))) => {
                 self.leave();
             }
-            (Expect::CommaOrEnd | Expect::ValueOrArrayEnd, Token::ArrayEnd)
-                if matches!(self.open.last(), Some(None)) =>
-            {
+            (Expect::CommaOrEnd | Expect::ValueOrArrayEnd, Token::ArrayEnd) if matches!(self.open.last(), Some(None)) => {
                 self.leave();
             }
             _ => return Err(Fault::NotJson),

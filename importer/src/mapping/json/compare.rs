@@ -56,9 +56,7 @@ pub fn compare(expected: &str, actual: &str) -> Match {
         let found = match (expected, actual) {
             (None, None) => return result,
             (Some(Token::String(expected)), Some(Token::String(actual))) => compare_strings(expected, actual),
-            (Some(Token::Number(expected)), Some(Token::Number(actual))) if first => {
-                compare_bare_numbers(expected, actual)
-            }
+            (Some(Token::Number(expected)), Some(Token::Number(actual))) if first => compare_bare_numbers(expected, actual),
             (expected, actual) => Match::when(expected == actual),
         };
         first = false;

@@ -25,13 +25,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
         b'\n' => out.push(b'n'),
         b'\r' => out.push(b'r'),
         b'\t' => out.push(b't'),
-        _ => out.extend_from_slice(&[
-            b'u',
-            b'0',
-            b'0',
-            HEX[usize::from(byte >> 4)],
-            HEX[usize::from(byte & 15)],
-        ]),
+        _ => out.extend_from_slice(&[b'u', b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
     }
 }
 
