@@ -80,7 +80,7 @@ impl Client {
 }
 
 /// A string in the server's filter language.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     // No server allows a quote or a backslash in an id; should one appear, it must not end the string.
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
