@@ -128,6 +128,7 @@ fn encode(requests: &[BatchRequest<'_>], creates: Creates) -> Bytes {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
