@@ -59,6 +59,9 @@ impl Error {
             Error::Schema { .. } | Error::Corrupt { .. } => {
                 "restore the database from its backup, or recover it with `sqlite3 DB .recover | sqlite3 NEW`, and export that".into()
             }
+            Error::Open { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) => {
+                "give this user permission to read the database, and the -wal and -shm beside it".into()
+            }
             Error::ReadTable { .. } | Error::Open { .. } => "check the database with `sqlite3 DB 'PRAGMA integrity_check'`".into(),
             Error::Bundle(source) => source.hint().into(),
             Error::Report { .. } => "report this as a fault of pannier-export".into(),

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use pannier_format::Bundle;
 use rusqlite::Connection;
 
-use crate::support::{Run, bundle, database, folder, names, problems, program, snapshot, url};
+use crate::support::{Run, bundle, database, folder, names, problems, program, rows, snapshot, url};
 
 /// Sparse, so that it costs nothing to make and long to read.
 fn large_file(path: &Path) {
@@ -102,6 +102,51 @@ fn a_writer_is_noticed() {
         let freeze: serde_json::Value = serde_json::from_slice(&made.member("report/freeze.json").unwrap().unwrap()).unwrap();
         assert_eq!(freeze["written_while_reading_files"], true);
         assert_eq!(freeze["held_by"], "read-transaction");
+    }
+}
+
+/// Every commit moves an amount from one table to another, so that only rows of one instant add up.
+#[test]
+fn rows_of_one_instant_add_up() {
+    for mode in ["delete", "wal"] {
+        let folder = folder();
+        let source = database(
+            folder.path(),
+            &format!(
+                "PRAGMA journal_mode = {mode}; CREATE TABLE a(n INTEGER, filler); CREATE TABLE z(n INTEGER, filler);
+                 WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 3000) INSERT INTO a SELECT 10, hex(zeroblob(200)) FROM i;
+                 INSERT INTO z SELECT * FROM a;"
+            ),
+        );
+        let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (writer_done, path) = (done.clone(), source.clone());
+        let writer = std::thread::spawn(move || {
+            let connection = Connection::open(path).unwrap();
+            connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 20;").unwrap();
+            connection.busy_timeout(Duration::from_secs(30)).unwrap();
+            let mut commits = 0;
+            while !writer_done.load(std::sync::atomic::Ordering::Relaxed) {
+                let row = commits % 3000 + 1;
+                let moves = format!(
+                    "BEGIN IMMEDIATE; UPDATE a SET n = n - 1 WHERE rowid = {row}; UPDATE z SET n = n + 1 WHERE rowid = {row}; COMMIT;"
+                );
+                connection.execute_batch(&moves).unwrap();
+                commits += 1;
+                // Room for the reader to get its lock in, in the mode in which it has to wait for that.
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            commits
+        });
+        for round in 0..5 {
+            let out = folder.path().join(format!("{mode}{round}"));
+            let run = snapshot(&source, &out, &[]);
+            assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+            let made = Bundle::open(&out).unwrap();
+            let sum: i64 = ["a", "z"].iter().flat_map(|table| rows(&made, table)).map(|row| row[0].as_value().as_integer().unwrap()).sum();
+            assert_eq!(sum, 60_000, "{mode}, round {round}");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(writer.join().unwrap() > 10);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::support::{Run, database, folder, names, program, snapshot, url};
+use crate::support::{Run, as_nobody, database, folder, names, program, snapshot, url};
 
 fn plan(source: &std::path::Path, more: &[&str]) -> Run {
     program().args(["plan", "--source", &url(source)]).args(more).output().unwrap().into()
@@ -28,6 +28,19 @@ fn a_plan_says_what_looks_wrong() {
     assert_eq!(report["opened_by"][0]["writes"], true);
     assert_eq!(report["source"]["settings"]["journal_mode"], "delete");
     assert_eq!(names(folder.path()), ["source.db"]);
+}
+
+/// A process of somebody else's, whose open files this user may not see, is told from its lock.
+#[test]
+fn a_lock_out_of_sight() {
+    let Some(mut command) = as_nobody() else { return };
+    let folder = folder();
+    let source = database(folder.path(), "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES(1);");
+    let other = Connection::open(&source).unwrap();
+    other.execute_batch("INSERT INTO t VALUES(2)").unwrap();
+    let run: Run = command.args(["plan", "--source", &url(&source)]).output().unwrap().into();
+    assert!(run.stdout.contains("note      somebody out of sight"), "{run:?}");
+    assert!(run.stdout.contains("1 with 2 rows"), "{run:?}");
 }
 
 #[test]
