@@ -16,8 +16,9 @@ pub fn script(objects: &[SchemaObject]) -> String {
                 let _ = writeln!(script, "--   {line}");
             }
         } else {
-            // A comment at the end of a statement would swallow the semicolon.
-            let _ = writeln!(script, "{sql}\n;");
+            // A comment at the end of a statement would swallow the semicolon; otherwise the text is to come out the same.
+            let comment = sql.lines().last().is_some_and(|line| line.contains("--"));
+            let _ = writeln!(script, "{sql}{};", if comment { "\n" } else { "" });
         }
     }
     script

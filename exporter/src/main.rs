@@ -39,13 +39,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "errors are shown here and nowhere else")]
 fn fail(error: &Error) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    eprintln!("error: {text}\nhint: {}", error.hint());
+    eprintln!("error: {}\nhint: {}", error.chain(), error.hint());
     ExitCode::from(error.exit_code())
 }
 

@@ -49,6 +49,7 @@ pub struct TablePlan {
 /// Looks at a source as an export would, in one read transaction.
 pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsString>, interrupt: &Interrupt) -> Result<PlanReport, Error> {
     let opened_by = source.opened_by();
+    let locked_out_of_sight = opened_by.is_empty() && source.is_locked();
     let mut snapshot = source.open(Freeze::Snapshot, interrupt)?;
     let profile = choose_profile(profile, snapshot.tables())?;
     let recognised = profile.recognises(snapshot.tables());
@@ -81,6 +82,9 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     }
     if !opened_by.is_empty() {
         notes.push("other processes have the database open: rows are of one instant, files may be newer".into());
+    }
+    if locked_out_of_sight {
+        notes.push("somebody out of sight, as in another container, holds a lock on the database: it is probably in use".into());
     }
     if freeze.held_by != "read-transaction" {
         notes.push(format!("the database cannot be read with its engine's locks, so it is held by: {}", freeze.held_by));

@@ -28,6 +28,10 @@ pub trait Source {
     /// Who has it open at this moment, this process apart. Best effort: another user's processes may be out of sight.
     fn opened_by(&self) -> Vec<Holder>;
 
+    /// Somebody holds the engine's lock on it, also somebody out of this process's sight, as in another container. Not to
+    /// be asked while a snapshot is held: looking drops the snapshot's own locks.
+    fn is_locked(&self) -> bool;
+
     /// The files that make up the database, so that nobody takes them for uploads.
     fn own_files(&self) -> Vec<PathBuf>;
 }

@@ -140,17 +140,17 @@ pub(super) fn may_write(database: &Path) -> bool {
     nix::unistd::access(database, AccessFlags::W_OK).is_ok() && nix::unistd::access(folder, AccessFlags::W_OK).is_ok()
 }
 
-/// What shows from outside that somebody wrote: of the database and of its WAL, size, times and inode. Never opens a file.
+/// What shows from outside that somebody wrote: of the database and of its WAL, size, time and inode. Never opens a file.
+///
+/// Not the time of the inode's change: SQLite sets the owner of a WAL that it opens as root, to what it was.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outside([Option<[i64; 6]>; 2]);
+pub(super) struct Outside([Option<(u64, u64, i64, i64)>; 2]);
 
 impl Outside {
     pub(super) fn look(database: &Path) -> Outside {
         Outside([database.to_path_buf(), beside(database, "-wal")].map(|path| {
             let m = std::fs::metadata(path).ok()?;
-            #[expect(clippy::cast_possible_wrap, reason = "compared for equality only")]
-            let (bytes, inode) = (m.len() as i64, m.ino() as i64);
-            Some([bytes, inode, m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec()])
+            Some((m.len(), m.ino(), m.mtime(), m.mtime_nsec()))
         }))
     }
 }

@@ -28,8 +28,17 @@ fn range(kind: libc::c_int, start: i64, bytes: i64) -> libc::flock {
 
 /// Somebody else is about to write: holds SQLite's RESERVED lock. An unreadable file counts as not.
 pub(super) fn is_reserved(database: &Path) -> bool {
+    is_held(database, RESERVED_BYTE, 1)
+}
+
+/// Somebody else holds any of SQLite's locks; whoever has a WAL database open does all the time.
+pub(super) fn is_shared(database: &Path) -> bool {
+    is_held(database, PENDING_BYTE, 2 + SHARED_BYTES)
+}
+
+fn is_held(database: &Path, start: i64, bytes: i64) -> bool {
     let Ok(file) = File::open(database) else { return false };
-    let mut probe = range(libc::F_WRLCK, RESERVED_BYTE, 1);
+    let mut probe = range(libc::F_WRLCK, start, bytes);
     fcntl(&file, FcntlArg::F_GETLK(&mut probe)).is_ok() && i32::from(probe.l_type) != libc::F_UNLCK
 }
 

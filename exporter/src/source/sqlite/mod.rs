@@ -46,6 +46,10 @@ impl Source for SqliteSource {
         locks::holders(&self.path)
     }
 
+    fn is_locked(&self) -> bool {
+        locks::is_shared(&self.path)
+    }
+
     fn own_files(&self) -> Vec<PathBuf> {
         locks::own_files(&self.path)
     }

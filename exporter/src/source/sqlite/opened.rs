@@ -17,18 +17,36 @@ use crate::source::{Freeze, FreezeReport};
 const BUSY_MS: u64 = 5_000;
 
 /// A database open in one read transaction, and locked if that was asked for.
+///
+/// Dropping it closes everything in the order of the fields: the reader first, and last what tidies up.
 pub(super) struct Opened {
-    path: PathBuf,
-    access: Access,
-    freeze: Freeze,
     reader: Connection,
-    locker: Option<Connection>,
     /// SQLite's exclusive lock, held by hand where SQLite reads without locks.
-    exclusive: Option<File>,
-    copy: Option<TempDir>,
+    _exclusive: Option<File>,
+    _copy: Option<TempDir>,
+    tidy: Tidy,
+    freeze: Freeze,
     before: Outside,
     version: i64,
     written_while_reading_rows: bool,
+}
+
+/// Removes what SQLite created for us alone, and nothing else, when it is dropped after the reader.
+struct Tidy {
+    path: PathBuf,
+    access: Access,
+    locker: Option<Connection>,
+}
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        let at_rest = || beside(&self.path, "-wal").metadata().is_ok_and(|wal| wal.len() == 0);
+        if self.access == Access::WalAtRest && self.locker.is_none() && at_rest() {
+            // The last connection that may write removes an empty WAL and its index under SQLite's own exclusive lock. If
+            // somebody else has the database open by now, nothing happens, as it should.
+            self.locker = touch(&self.path).ok();
+        }
+    }
 }
 
 impl Opened {
@@ -41,6 +59,8 @@ impl Opened {
             Freeze::Snapshot => (None, None),
             Freeze::Lock => lock(path, access)?,
         };
+        // From here on also if something fails.
+        let tidy = Tidy { path: path.to_path_buf(), access, locker };
         let copy = match access {
             Access::HotJournal => {
                 let folder = tempfile::tempdir().map_err(|source| Error::Copy { path: std::env::temp_dir(), source })?;
@@ -59,13 +79,11 @@ impl Opened {
         reader.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(open_error)?;
         let version = data_version(&reader).map_err(open_error)?;
         let opened = Opened {
-            path: path.to_path_buf(),
-            access,
-            freeze,
             reader,
-            locker,
-            exclusive,
-            copy: copy.map(|(folder, _)| folder),
+            _exclusive: exclusive,
+            _copy: copy.map(|(folder, _)| folder),
+            tidy,
+            freeze,
             before,
             version,
             written_while_reading_rows: false,
@@ -81,12 +99,12 @@ impl Opened {
 
     /// The database's path.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.tidy.path
     }
 
     /// `wal`, or `delete` for all that a database's header does not tell apart.
     pub(super) fn journal_mode(&self) -> &'static str {
-        match self.access {
+        match self.tidy.access {
             Access::Rollback | Access::HotJournal => "delete",
             Access::Wal | Access::WalAtRest | Access::Immutable | Access::WalWithoutIndex => "wal",
         }
@@ -94,20 +112,21 @@ impl Opened {
 
     /// Where SQLite's locks do not protect what is read: fails if somebody wrote since the opening.
     pub(super) fn check_unlocked(&self) -> Result<(), Error> {
-        if self.access.without_locks() && self.changed_outside() {
-            return Err(Error::ChangedWithoutLocks { path: self.path.clone() });
+        if self.tidy.access.without_locks() && self.changed_outside() {
+            return Err(Error::ChangedWithoutLocks { path: self.tidy.path.clone() });
         }
         Ok(())
     }
 
     fn changed_outside(&self) -> bool {
-        Outside::look(&self.path) != self.before || (self.access == Access::WalWithoutIndex && beside(&self.path, "-shm").exists())
+        Outside::look(&self.tidy.path) != self.before
+            || (self.tidy.access == Access::WalWithoutIndex && beside(&self.tidy.path, "-shm").exists())
     }
 
     /// Ends the read transaction; a lock stays.
     pub(super) fn end_reading(&mut self) -> Result<(), Error> {
         self.check_unlocked()?;
-        self.reader.execute_batch("COMMIT").map_err(|source| open_error(&self.path, source))?;
+        self.reader.execute_batch("COMMIT").map_err(|source| open_error(&self.tidy.path, source))?;
         self.written_while_reading_rows = self.somebody_wrote()?;
         Ok(())
     }
@@ -117,29 +136,15 @@ impl Opened {
         let written = self.somebody_wrote()?;
         let report = FreezeReport {
             freeze: self.freeze,
-            held_by: self.access.held_by(),
+            held_by: self.tidy.access.held_by(),
             written_while_reading_rows: self.written_while_reading_rows,
             written_while_reading_files: written && !self.written_while_reading_rows,
         };
-        let Opened { path, access, reader, locker, exclusive, copy, .. } = self;
-        drop(reader);
-        drop(exclusive);
-        drop(copy);
-        if access == Access::WalAtRest && beside(&path, "-wal").metadata().is_ok_and(|wal| wal.len() == 0) {
-            // The last connection that may write removes an empty WAL and its index under SQLite's own exclusive lock. If
-            // somebody else has the database open by now, nothing happens, as it should.
-            drop(match locker {
-                Some(locker) => Some(locker),
-                None => touch(&path).ok(),
-            });
-        } else {
-            drop(locker);
-        }
         Ok(report)
     }
 
     fn somebody_wrote(&self) -> Result<bool, Error> {
-        match self.access {
+        match self.tidy.access {
             Access::Immutable | Access::WalWithoutIndex | Access::HotJournal => Ok(self.changed_outside()),
             Access::Rollback | Access::Wal | Access::WalAtRest => {
                 match data_version(&self.reader) {
@@ -147,7 +152,7 @@ impl Opened {
                     Ok(version) => Ok(version != self.version && self.changed_outside()),
                     // Somebody is writing at this very moment.
                     Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(true),
-                    Err(source) => Err(open_error(&self.path, source)),
+                    Err(source) => Err(open_error(&self.tidy.path, source)),
                 }
             }
         }
