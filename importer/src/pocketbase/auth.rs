@@ -21,9 +21,7 @@ pub struct AuthRecord {
 
 impl std::fmt::Debug for AuthRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuthRecord")
-            .field("record", &self.record)
-            .finish_non_exhaustive()
+        f.debug_struct("AuthRecord").field("record", &self.record).finish_non_exhaustive()
     }
 }
 
@@ -42,18 +40,10 @@ pub struct AuthMethods {
 
 impl Client {
     /// Logs in as a user of `collection`; nothing if the server refuses identity or password.
-    pub async fn auth_with_password(
-        &self,
-        collection: &str,
-        identity: &str,
-        password: &str,
-    ) -> Result<Option<AuthRecord>, ClientError> {
+    pub async fn auth_with_password(&self, collection: &str, identity: &str, password: &str) -> Result<Option<AuthRecord>, ClientError> {
         let path = format!("{}/auth-with-password", collection_path(collection));
         let body = json!({ "identity": identity, "password": password }).to_string();
-        let call = Call::new(Method::POST, path)
-            .json(body)
-            .anonymous()
-            .idempotent(true);
+        let call = Call::new(Method::POST, path).json(body).anonymous().idempotent(true);
         match self.send(&call).await {
             Ok(answer) => answer.json().map(Some),
             Err(ClientError::Refused { status: 400, .. }) => Ok(None),
@@ -67,18 +57,11 @@ impl Client {
         let answer: Value = self.send(&Call::get(path).anonymous()).await?.json()?;
         let texts = |pointer: &str, key: Option<&str>| {
             let items = answer.pointer(pointer).and_then(Value::as_array);
-            let text = |item: &Value| {
-                key.map_or(Some(item), |key| item.get(key))?
-                    .as_str()
-                    .map(str::to_owned)
-            };
+            let text = |item: &Value| key.map_or(Some(item), |key| item.get(key))?.as_str().map(str::to_owned);
             items.into_iter().flatten().filter_map(text).collect()
         };
         Ok(AuthMethods {
-            password: answer
-                .pointer("/password/enabled")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
+            password: answer.pointer("/password/enabled").and_then(Value::as_bool).unwrap_or(false),
             identity_fields: texts("/password/identityFields", None),
             oauth2_providers: texts("/oauth2/providers", Some("name")),
             answer: answer.clone(),

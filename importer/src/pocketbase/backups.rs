@@ -29,9 +29,7 @@ pub struct Backup {
 impl Client {
     /// Makes a backup and waits for it. The name is of the form `[a-z0-9_-].zip`.
     pub async fn create_backup(&self, name: &str) -> Result<(), ClientError> {
-        let call = Call::new(Method::POST, BACKUPS)
-            .json(json!({ "name": name }).to_string())
-            .extra_time(BACKUP_TIME);
+        let call = Call::new(Method::POST, BACKUPS).json(json!({ "name": name }).to_string()).extra_time(BACKUP_TIME);
         self.send(&call).await.map(drop)
     }
 
@@ -45,20 +43,13 @@ impl Client {
         if !self.backups().await?.iter().any(|backup| backup.key == key) {
             return Ok(());
         }
-        self.send(&Call::new(
-            Method::DELETE,
-            format!("{BACKUPS}/{}", segment(key)),
-        ))
-        .await
-        .map(drop)
+        self.send(&Call::new(Method::DELETE, format!("{BACKUPS}/{}", segment(key)))).await.map(drop)
     }
 
     /// Puts a backup in the place of the data directory. The server answers before it has done so, and restarts:
     /// wait until it answers again, with the superusers of the backup.
     pub async fn restore_backup(&self, key: &str) -> Result<(), ClientError> {
         let path = format!("{BACKUPS}/{}/restore", segment(key));
-        self.send(&Call::new(Method::POST, path).extra_time(BACKUP_TIME))
-            .await
-            .map(drop)
+        self.send(&Call::new(Method::POST, path).extra_time(BACKUP_TIME)).await.map(drop)
     }
 }

@@ -48,12 +48,8 @@ impl BatchRequest<'_> {
 
     fn encode(&self, creates: Creates, out: &mut BytesMut) {
         let (method, path, with_body) = match self.method {
-            BatchMethod::Create if creates == Creates::AsTheyAre => {
-                ("POST", records_path(self.collection), true)
-            }
-            BatchMethod::Create | BatchMethod::Upsert => {
-                ("PUT", records_path(self.collection), true)
-            }
+            BatchMethod::Create if creates == Creates::AsTheyAre => ("POST", records_path(self.collection), true),
+            BatchMethod::Create | BatchMethod::Upsert => ("PUT", records_path(self.collection), true),
             BatchMethod::Update(id) => ("PATCH", record_path(self.collection, id), true),
             BatchMethod::Delete(id) => ("DELETE", record_path(self.collection, id), false),
         };
@@ -79,21 +75,13 @@ enum Creates {
 impl Client {
     /// Applies all requests or none. Not repeated after a lost answer if there is a [`BatchMethod::Create`] among
     /// them: [`ClientError::may_have_been_applied`]. `limits` are the settings of the server.
-    pub async fn batch(
-        &self,
-        requests: &[BatchRequest<'_>],
-        limits: &BatchSettings,
-    ) -> Result<(), ClientError> {
+    pub async fn batch(&self, requests: &[BatchRequest<'_>], limits: &BatchSettings) -> Result<(), ClientError> {
         self.send_batch(requests, limits, Creates::AsTheyAre).await
     }
 
     /// As [`Client::batch`]; after a lost answer the whole batch is sent again with its creates as upserts, so
     /// that every record is there once in the end. Creates must have an id in their body.
-    pub async fn batch_or_confirm(
-        &self,
-        requests: &[BatchRequest<'_>],
-        limits: &BatchSettings,
-    ) -> Result<(), ClientError> {
+    pub async fn batch_or_confirm(&self, requests: &[BatchRequest<'_>], limits: &BatchSettings) -> Result<(), ClientError> {
         match self.send_batch(requests, limits, Creates::AsTheyAre).await {
             Err(error) if error.may_have_been_applied() => {
                 self.pause_after_loss(format!("POST {BATCH}"), &error).await;
@@ -103,18 +91,11 @@ impl Client {
         }
     }
 
-    async fn send_batch(
-        &self,
-        requests: &[BatchRequest<'_>],
-        limits: &BatchSettings,
-        creates: Creates,
-    ) -> Result<(), ClientError> {
+    async fn send_batch(&self, requests: &[BatchRequest<'_>], limits: &BatchSettings, creates: Creates) -> Result<(), ClientError> {
         if requests.is_empty() {
             return Ok(());
         }
-        let has_create = requests
-            .iter()
-            .any(|request| request.method == BatchMethod::Create);
+        let has_create = requests.iter().any(|request| request.method == BatchMethod::Create);
         let call = Call::new(Method::POST, BATCH)
             .json(encode(requests, creates))
             .idempotent(!has_create || creates == Creates::AsUpserts)
@@ -124,11 +105,7 @@ impl Client {
 }
 
 fn encode(requests: &[BatchRequest<'_>], creates: Creates) -> Bytes {
-    let bytes = requests
-        .iter()
-        .map(BatchRequest::encoded_bytes)
-        .sum::<usize>()
-        + 32;
+    let bytes = requests.iter().map(BatchRequest::encoded_bytes).sum::<usize>() + 32;
     let mut out = BytesMut::with_capacity(bytes);
     out.put_slice(br#"{"requests":["#);
     for (position, request) in requests.iter().enumerate() {
@@ -149,36 +126,16 @@ mod tests {
     fn bodies_are_not_touched_and_sizes_are_upper_bounds() {
         let body = br#"{"id":"x","n":1.0,"n":2}"#;
         let all = [
-            BatchRequest {
-                method: BatchMethod::Create,
-                collection: "c",
-                body,
-            },
-            BatchRequest {
-                method: BatchMethod::Upsert,
-                collection: "c",
-                body,
-            },
-            BatchRequest {
-                method: BatchMethod::Update("a-b"),
-                collection: "ü",
-                body,
-            },
-            BatchRequest {
-                method: BatchMethod::Delete("x"),
-                collection: "c",
-                body: b"",
-            },
+            BatchRequest { method: BatchMethod::Create, collection: "c", body },
+            BatchRequest { method: BatchMethod::Upsert, collection: "c", body },
+            BatchRequest { method: BatchMethod::Update("a-b"), collection: "ü", body },
+            BatchRequest { method: BatchMethod::Delete("x"), collection: "c", body: b"" },
         ];
         let text = String::from_utf8(encode(&all, Creates::AsTheyAre).to_vec()).unwrap();
         assert!(text.starts_with(
             r#"{"requests":[{"method":"POST","url":"/api/collections/c/records?fields=id","body":{"id":"x","n":1.0,"n":2}},"#
         ));
-        assert!(
-            text.ends_with(
-                r#"{"method":"DELETE","url":"/api/collections/c/records/x?fields=id"}]}"#
-            )
-        );
+        assert!(text.ends_with(r#"{"method":"DELETE","url":"/api/collections/c/records/x?fields=id"}]}"#));
         assert!(text.len() <= all.iter().map(BatchRequest::encoded_bytes).sum::<usize>() + 32);
         let again = String::from_utf8(encode(&all, Creates::AsUpserts).to_vec()).unwrap();
         assert!(!again.contains("POST"));

@@ -39,35 +39,19 @@ impl FileBody {
     /// A file in memory.
     pub fn memory(content: impl Into<Bytes>) -> Self {
         let content = content.into();
-        Self {
-            bytes: content.len() as u64,
-            content: Content::Memory(content),
-        }
+        Self { bytes: content.len() as u64, content: Content::Memory(content) }
     }
 
     /// A file of `bytes` bytes that `open` opens for reading.
-    pub fn reader<R: AsyncRead + Send + 'static>(
-        bytes: u64,
-        open: impl Fn() -> io::Result<R> + Send + Sync + 'static,
-    ) -> Self {
-        let opener =
-            move || open().map(|reader| Box::pin(reader) as Pin<Box<dyn AsyncRead + Send>>);
-        Self {
-            bytes,
-            content: Content::Async(Arc::new(opener)),
-        }
+    pub fn reader<R: AsyncRead + Send + 'static>(bytes: u64, open: impl Fn() -> io::Result<R> + Send + Sync + 'static) -> Self {
+        let opener = move || open().map(|reader| Box::pin(reader) as Pin<Box<dyn AsyncRead + Send>>);
+        Self { bytes, content: Content::Async(Arc::new(opener)) }
     }
 
     /// As [`FileBody::reader`], for a reader that blocks: it is opened and read on a thread of its own.
-    pub fn blocking<R: Read + Send + 'static>(
-        bytes: u64,
-        open: impl Fn() -> io::Result<R> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn blocking<R: Read + Send + 'static>(bytes: u64, open: impl Fn() -> io::Result<R> + Send + Sync + 'static) -> Self {
         let opener = move || open().map(|reader| Box::new(reader) as Box<dyn Read + Send>);
-        Self {
-            bytes,
-            content: Content::Blocking(Arc::new(opener)),
-        }
+        Self { bytes, content: Content::Blocking(Arc::new(opener)) }
     }
 
     /// The length.
@@ -120,10 +104,7 @@ impl FileBody {
             };
             loop {
                 let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-                let read = reader
-                    .by_ref()
-                    .take(CHUNK_BYTES as u64)
-                    .read_to_end(&mut chunk);
+                let read = reader.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
                 let Some(item) = count.item(read.map(|_| Bytes::from(chunk))) else {
                     return;
                 };
@@ -139,9 +120,7 @@ impl FileBody {
 
 impl std::fmt::Debug for FileBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileBody")
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("FileBody").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
@@ -180,12 +159,7 @@ struct Count {
 
 impl Count {
     fn new(promised: u64, name: &str, fault: &Fault) -> Self {
-        Self {
-            left: promised,
-            promised,
-            name: name.to_owned(),
-            fault: fault.clone(),
-        }
+        Self { left: promised, promised, name: name.to_owned(), fault: fault.clone() }
     }
 
     /// What to send for what was read; nothing at the right end.
@@ -204,10 +178,7 @@ impl Count {
             }
             _ => {
                 let promised_bytes = self.promised;
-                self.fault.set(ClientError::FileLength {
-                    name: self.name.clone(),
-                    promised_bytes,
-                });
+                self.fault.set(ClientError::FileLength { name: self.name.clone(), promised_bytes });
                 Some(Err(io::ErrorKind::InvalidData.into()))
             }
         }
@@ -215,10 +186,7 @@ impl Count {
 
     fn unreadable(&self, source: io::Error) -> io::Error {
         let kind = source.kind();
-        self.fault.set(ClientError::FileUnreadable {
-            name: self.name.clone(),
-            source,
-        });
+        self.fault.set(ClientError::FileUnreadable { name: self.name.clone(), source });
         kind.into()
     }
 }
@@ -240,10 +208,7 @@ impl Upload<'_> {
         let payload = Part::stream_with_length(self.payload.clone(), self.payload.len() as u64);
         let mut form = Form::new().part("@jsonPayload", payload);
         for file in self.files {
-            let part = file
-                .body
-                .part(file.name, &fault)
-                .file_name(file.name.to_owned());
+            let part = file.body.part(file.name, &fault).file_name(file.name.to_owned());
             form = form.part(file.field.to_owned(), part);
         }
         (form, fault)

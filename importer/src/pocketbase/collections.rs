@@ -21,10 +21,7 @@ impl Client {
         }
         let mut all = Vec::new();
         for page in 1_u32.. {
-            let call = Call::get(COLLECTIONS)
-                .query("page", page.to_string())
-                .query("perPage", PER_PAGE)
-                .query("sort", "name");
+            let call = Call::get(COLLECTIONS).query("page", page.to_string()).query("perPage", PER_PAGE).query("sort", "name");
             let items = self.send(&call).await?.json::<Page>()?.items;
             if items.is_empty() {
                 break;
@@ -46,29 +43,18 @@ impl Client {
     /// Creates a collection and returns it as stored. After a lost answer the collection may be there:
     /// [`ClientError::may_have_been_applied`].
     pub async fn create_collection(&self, definition: &Value) -> Result<Value, ClientError> {
-        self.send(&Call::new(Method::POST, COLLECTIONS).json(definition.to_string()))
-            .await?
-            .json()
+        self.send(&Call::new(Method::POST, COLLECTIONS).json(definition.to_string())).await?.json()
     }
 
     /// Changes a collection and returns it as stored. A list (`fields`, `indexes`) replaces the list of before:
     /// a field that is left out is dropped with its data.
-    pub async fn update_collection(
-        &self,
-        name: &str,
-        changes: &Value,
-    ) -> Result<Value, ClientError> {
-        self.send(&Call::new(Method::PATCH, collection_path(name)).json(changes.to_string()))
-            .await?
-            .json()
+    pub async fn update_collection(&self, name: &str, changes: &Value) -> Result<Value, ClientError> {
+        self.send(&Call::new(Method::PATCH, collection_path(name)).json(changes.to_string())).await?.json()
     }
 
     /// Deletes a collection with all its records and files. One that is not there counts as deleted.
     pub async fn delete_collection(&self, name: &str) -> Result<(), ClientError> {
-        match self
-            .send(&Call::new(Method::DELETE, collection_path(name)))
-            .await
-        {
+        match self.send(&Call::new(Method::DELETE, collection_path(name))).await {
             Ok(_) | Err(ClientError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -84,9 +70,7 @@ impl Client {
     /// are not named stay as they are; so do fields that are not named.
     pub async fn import_collections(&self, definitions: &[Value]) -> Result<(), ClientError> {
         let body = json!({ "collections": definitions, "deleteMissing": false }).to_string();
-        self.send(&Call::new(Method::PUT, format!("{COLLECTIONS}/import")).json(body))
-            .await
-            .map(drop)
+        self.send(&Call::new(Method::PUT, format!("{COLLECTIONS}/import")).json(body)).await.map(drop)
     }
 }
 
@@ -103,10 +87,7 @@ pub(super) fn segment(text: &str) -> String {
             encoded.push(char::from(byte));
         } else {
             encoded.push('%');
-            encoded.extend(
-                [byte >> 4, byte & 15]
-                    .map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
-            );
+            encoded.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
         }
     }
     encoded

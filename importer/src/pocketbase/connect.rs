@@ -51,11 +51,7 @@ impl Client {
     }
 
     /// As [`Client::connect`], with a retry policy and a log.
-    pub async fn connect_with(
-        base_url: &str,
-        credentials: Credentials,
-        options: ConnectOptions,
-    ) -> Result<Self, ClientError> {
+    pub async fn connect_with(base_url: &str, credentials: Credentials, options: ConnectOptions) -> Result<Self, ClientError> {
         let inner = Inner {
             http: http_client()?,
             base_url: clean_url(base_url)?,
@@ -65,9 +61,7 @@ impl Client {
             has_sql: OnceCell::new(),
             version: OnceCell::new(),
         };
-        let client = Self {
-            inner: Arc::new(inner),
-        };
+        let client = Self { inner: Arc::new(inner) };
         client.check_server().await?;
         client.check_superuser().await?;
         Ok(client)
@@ -81,20 +75,12 @@ impl Client {
 
     /// Whether the server runs SQL ([`Client::sql`]): `PocketBase` 0.39 and newer do. Asked once.
     pub async fn has_sql(&self) -> Result<bool, ClientError> {
-        self.inner
-            .has_sql
-            .get_or_try_init(|| self.probe_sql())
-            .await
-            .copied()
+        self.inner.has_sql.get_or_try_init(|| self.probe_sql()).await.copied()
     }
 
     /// The version of the server, exact if its admin UI is reachable, else a range. Asked once.
     pub async fn server_version(&self) -> Result<ServerVersion, ClientError> {
-        self.inner
-            .version
-            .get_or_try_init(|| self.find_version())
-            .await
-            .copied()
+        self.inner.version.get_or_try_init(|| self.find_version()).await.copied()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -119,10 +105,7 @@ impl Client {
 
     /// Tells `PocketBase` from other servers, and 0.23 from those before: only it has `_superusers`.
     async fn check_server(&self) -> Result<(), ClientError> {
-        let not_pocketbase = |found: &str| ClientError::NotPocketBase {
-            url: self.base_url().to_owned(),
-            found: found.to_owned(),
-        };
+        let not_pocketbase = |found: &str| ClientError::NotPocketBase { url: self.base_url().to_owned(), found: found.to_owned() };
         let health = match self.send(&Call::get("/api/health").anonymous()).await {
             Ok(answer) => answer.json::<Value>().unwrap_or_default(),
             Err(ClientError::NotFound { .. }) => {
@@ -144,14 +127,9 @@ impl Client {
             Err(ClientError::NotFound { .. }) => {}
             other => return other.map(drop),
         }
-        let admins = Call::new(Method::POST, "/api/admins/auth-with-password")
-            .json("{}")
-            .anonymous()
-            .idempotent(true);
+        let admins = Call::new(Method::POST, "/api/admins/auth-with-password").json("{}").anonymous().idempotent(true);
         match self.send(&admins).await {
-            Err(ClientError::Refused { .. }) => Err(ClientError::TooOld {
-                url: self.base_url().to_owned(),
-            }),
+            Err(ClientError::Refused { .. }) => Err(ClientError::TooOld { url: self.base_url().to_owned() }),
             _ => Err(not_pocketbase("it has no superusers")),
         }
     }
@@ -183,32 +161,19 @@ fn http_client() -> Result<reqwest::Client, ClientError> {
 /// Removes what people copy along: the slash at the end, the path of the admin UI. User and password are refused,
 /// because they would be shown.
 fn clean_url(given: &str) -> Result<String, ClientError> {
-    let bad = |shown: &str| ClientError::BadUrl {
-        url: shown.to_owned(),
-    };
+    let bad = |shown: &str| ClientError::BadUrl { url: shown.to_owned() };
     let Ok(url) = reqwest::Url::parse(given) else {
         let shown = given.rsplit('@').next().unwrap_or_default();
         return Err(bad(shown));
     };
-    if !matches!(url.scheme(), "http" | "https")
-        || !url.username().is_empty()
-        || url.password().is_some()
-    {
-        return Err(bad(&format!(
-            "{}://{}",
-            url.scheme(),
-            url.host_str().unwrap_or_default()
-        )));
+    if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(&format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())));
     }
     let mut url = url;
     url.set_query(None);
     url.set_fragment(None);
     let text = url.as_str().trim_end_matches('/');
-    Ok(text
-        .strip_suffix("/_")
-        .unwrap_or(text)
-        .trim_end_matches('/')
-        .to_owned())
+    Ok(text.strip_suffix("/_").unwrap_or(text).trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -217,21 +182,9 @@ mod tests {
 
     #[test]
     fn addresses_are_cleaned() {
-        assert_eq!(
-            clean_url("http://localhost:8090/").unwrap(),
-            "http://localhost:8090"
-        );
-        assert_eq!(
-            clean_url("https://example.com/pb/_/#/login").unwrap(),
-            "https://example.com/pb"
-        );
-        for bad in [
-            "localhost:8090",
-            "ftp://x",
-            "",
-            "https://u:secret@example.com",
-            "//u:secret@x",
-        ] {
+        assert_eq!(clean_url("http://localhost:8090/").unwrap(), "http://localhost:8090");
+        assert_eq!(clean_url("https://example.com/pb/_/#/login").unwrap(), "https://example.com/pb");
+        for bad in ["localhost:8090", "ftp://x", "", "https://u:secret@example.com", "//u:secret@x"] {
             let error = clean_url(bad).unwrap_err();
             assert!(matches!(error, ClientError::BadUrl { .. }), "{bad}");
             assert!(!error.to_string().contains("secret"), "{error}");

@@ -42,9 +42,7 @@ impl Credentials {
     }
 
     /// As [`Credentials::from_env`], with the environment given by `lookup`. An empty variable counts as not set.
-    pub fn from_lookup(
-        lookup: impl Fn(&'static str) -> Result<Option<String>, ClientError>,
-    ) -> Result<Self, ClientError> {
+    pub fn from_lookup(lookup: impl Fn(&'static str) -> Result<Option<String>, ClientError>) -> Result<Self, ClientError> {
         let set = |name| lookup(name).map(|value| value.filter(|text| !text.is_empty()));
         if let Some(token) = set(TOKEN_VAR)? {
             return Ok(Self::Token(token.trim().to_owned()));
@@ -60,12 +58,8 @@ impl Credentials {
         match (identity, password) {
             (Some(identity), Some(password)) => Ok(Self::Password { identity, password }),
             (None, None) => Err(ClientError::CredentialsMissing),
-            (Some(_), None) => Err(ClientError::CredentialsIncomplete {
-                missing: PASSWORD_VAR,
-            }),
-            (None, Some(_)) => Err(ClientError::CredentialsIncomplete {
-                missing: IDENTITY_VAR,
-            }),
+            (Some(_), None) => Err(ClientError::CredentialsIncomplete { missing: PASSWORD_VAR }),
+            (None, Some(_)) => Err(ClientError::CredentialsIncomplete { missing: IDENTITY_VAR }),
         }
     }
 }
@@ -96,12 +90,7 @@ mod tests {
     use super::*;
 
     fn env(vars: &[(&str, &str)]) -> Result<Credentials, ClientError> {
-        Credentials::from_lookup(|name| {
-            Ok(vars
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned()))
-        })
+        Credentials::from_lookup(|name| Ok(vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())))
     }
 
     #[test]
@@ -114,22 +103,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         assert!(matches!(env(&[]), Err(ClientError::CredentialsMissing)));
-        assert!(matches!(
-            env(&[(TOKEN_VAR, "")]),
-            Err(ClientError::CredentialsMissing)
-        ));
-        assert!(matches!(
-            env(&[(IDENTITY_VAR, "a@b.c")]),
-            Err(ClientError::CredentialsIncomplete {
-                missing: PASSWORD_VAR
-            })
-        ));
-        assert!(matches!(
-            env(&[(PASSWORD_VAR, "x")]),
-            Err(ClientError::CredentialsIncomplete {
-                missing: IDENTITY_VAR
-            })
-        ));
+        assert!(matches!(env(&[(TOKEN_VAR, "")]), Err(ClientError::CredentialsMissing)));
+        assert!(matches!(env(&[(IDENTITY_VAR, "a@b.c")]), Err(ClientError::CredentialsIncomplete { missing: PASSWORD_VAR })));
+        assert!(matches!(env(&[(PASSWORD_VAR, "x")]), Err(ClientError::CredentialsIncomplete { missing: IDENTITY_VAR })));
     }
 
     #[test]
@@ -138,14 +114,9 @@ mod tests {
         std::fs::write(file.path(), " pass word \r\n").unwrap();
         let path = file.path().to_str().unwrap();
         let found = env(&[(IDENTITY_VAR, "a@b.c"), (PASSWORD_FILE_VAR, path)]).unwrap();
-        assert!(
-            matches!(&found, Credentials::Password { password, .. } if password == " pass word ")
-        );
+        assert!(matches!(&found, Credentials::Password { password, .. } if password == " pass word "));
         assert!(!format!("{found:?}").contains("pass word"));
-        let missing = env(&[
-            (IDENTITY_VAR, "a@b.c"),
-            (PASSWORD_FILE_VAR, "/nonexistent/x"),
-        ]);
+        let missing = env(&[(IDENTITY_VAR, "a@b.c"), (PASSWORD_FILE_VAR, "/nonexistent/x")]);
         assert!(matches!(missing, Err(ClientError::PasswordFile { .. })));
     }
 }

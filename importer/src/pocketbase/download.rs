@@ -18,11 +18,7 @@ pub struct Download {
 
 impl Download {
     pub(super) fn new(response: Response, request: String, chunk_timeout: Duration) -> Self {
-        Self {
-            response,
-            request,
-            chunk_timeout,
-        }
+        Self { response, request, chunk_timeout }
     }
 
     /// The length that the server announced, if it did.
@@ -40,11 +36,9 @@ impl Download {
         };
         match tokio::time::timeout(self.chunk_timeout, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(lost),
-            Err(_) => Err(ClientError::TimedOut {
-                request: self.request.clone(),
-                waited: self.chunk_timeout,
-                may_have_been_applied: false,
-            }),
+            Err(_) => {
+                Err(ClientError::TimedOut { request: self.request.clone(), waited: self.chunk_timeout, may_have_been_applied: false })
+            }
         }
     }
 }

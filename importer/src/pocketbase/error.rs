@@ -135,10 +135,7 @@ pub enum ClientError {
         fields: Vec<FieldError>,
     },
     /// One request of a batch was refused, and with it the whole batch: nothing was applied.
-    #[error(
-        "request {index} of the batch is refused: {}",
-        refusal(message, fields)
-    )]
+    #[error("request {index} of the batch is refused: {}", refusal(message, fields))]
     BatchRefused {
         /// The first failing request, counted from 0. Those after it were not tried.
         index: usize,
@@ -165,10 +162,7 @@ pub enum ClientError {
     #[error("the server cannot run SQL")]
     SqlUnsupported,
     /// More than [`super::SQL_MAX_CHARS`] characters.
-    #[error(
-        "the SQL text has {chars} characters, {} are allowed",
-        super::SQL_MAX_CHARS
-    )]
+    #[error("the SQL text has {chars} characters, {} are allowed", super::SQL_MAX_CHARS)]
     SqlTooLong {
         /// How many.
         chars: usize,
@@ -237,61 +231,33 @@ impl ClientError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::BadUrl { .. } => "give the server as http://host:port or https://host",
-            Self::CredentialsMissing => {
-                "set PANNIER_PB_IDENTITY and PANNIER_PB_PASSWORD, or PANNIER_PB_TOKEN, to those of a superuser"
-            }
-            Self::CredentialsIncomplete { .. } => {
-                "set both PANNIER_PB_IDENTITY and PANNIER_PB_PASSWORD"
-            }
+            Self::CredentialsMissing => "set PANNIER_PB_IDENTITY and PANNIER_PB_PASSWORD, or PANNIER_PB_TOKEN, to those of a superuser",
+            Self::CredentialsIncomplete { .. } => "set both PANNIER_PB_IDENTITY and PANNIER_PB_PASSWORD",
             Self::CredentialsNotText { .. } => "set the variable to text in UTF-8",
-            Self::PasswordFile { .. } => {
-                "point PANNIER_PB_PASSWORD_FILE to a file that you can read"
-            }
+            Self::PasswordFile { .. } => "point PANNIER_PB_PASSWORD_FILE to a file that you can read",
             Self::Setup { .. } => "check that the system has TLS root certificates",
             Self::Unreachable { .. } => "check the address, and that the server is running",
-            Self::NotPocketBase { .. } => {
-                "give the address that PocketBase itself shows when it starts, without /_/"
-            }
+            Self::NotPocketBase { .. } => "give the address that PocketBase itself shows when it starts, without /_/",
             Self::TooOld { .. } => "upgrade the server to PocketBase 0.23 or newer",
-            Self::WrongPassword { .. } => {
-                "check identity and password, or set them on the server with `pocketbase superuser upsert`"
-            }
-            Self::SecondFactorRequired { .. } => {
-                "use PANNIER_PB_TOKEN, or a superuser without multi-factor authentication"
-            }
-            Self::TokenRefused => {
-                "get a new token and set PANNIER_PB_TOKEN, or use identity and password"
-            }
+            Self::WrongPassword { .. } => "check identity and password, or set them on the server with `pocketbase superuser upsert`",
+            Self::SecondFactorRequired { .. } => "use PANNIER_PB_TOKEN, or a superuser without multi-factor authentication",
+            Self::TokenRefused => "get a new token and set PANNIER_PB_TOKEN, or use identity and password",
             Self::NotSuperuser => "use the credentials of a superuser",
-            Self::Forbidden { .. } => {
-                "check the superuser IPs in the server's settings, and the proxy before it"
-            }
-            Self::RateLimited { .. } => {
-                "switch off the rate limits in the server's settings for the import, or wait"
-            }
+            Self::Forbidden { .. } => "check the superuser IPs in the server's settings, and the proxy before it",
+            Self::RateLimited { .. } => "switch off the rate limits in the server's settings for the import, or wait",
             Self::NotFound { .. } => "check that the collection or record still exists",
             Self::Refused { .. } | Self::BatchRefused { .. } => "correct the named fields",
             Self::BatchOff => "switch on batch requests in the server's settings",
-            Self::BatchTimedOut => {
-                "raise the batch timeout in the server's settings, or send smaller batches"
-            }
-            Self::TooLarge { .. } => {
-                "send smaller batches, or raise the body limit of the server and its proxy"
-            }
-            Self::SqlUnsupported => {
-                "upgrade the server to PocketBase 0.39 or newer, or import into its data directory"
-            }
+            Self::BatchTimedOut => "raise the batch timeout in the server's settings, or send smaller batches",
+            Self::TooLarge { .. } => "send smaller batches, or raise the body limit of the server and its proxy",
+            Self::SqlUnsupported => "upgrade the server to PocketBase 0.39 or newer, or import into its data directory",
             Self::SqlTooLong { .. } => "send fewer rows per statement",
             Self::ServerFailed { .. } => "look into the server's log, then run the command again",
             Self::ConnectionLost { .. } | Self::TimedOut { .. } => {
                 "check the network and the proxy, then run the command again: what is done is not done twice"
             }
-            Self::UnexpectedAnswer { .. } => {
-                "check that no proxy changes the answers, and report the version"
-            }
-            Self::FileUnreadable { .. } => {
-                "check that the file can be read, then run the command again"
-            }
+            Self::UnexpectedAnswer { .. } => "check that no proxy changes the answers, and report the version",
+            Self::FileUnreadable { .. } => "check that the file can be read, then run the command again",
             Self::FileLength { .. } => "verify the bundle",
         }
     }
@@ -300,18 +266,9 @@ impl ClientError {
     #[must_use]
     pub fn may_have_been_applied(&self) -> bool {
         match self {
-            Self::ServerFailed {
-                may_have_been_applied,
-                ..
-            }
-            | Self::ConnectionLost {
-                may_have_been_applied,
-                ..
-            }
-            | Self::TimedOut {
-                may_have_been_applied,
-                ..
-            } => *may_have_been_applied,
+            Self::ServerFailed { may_have_been_applied, .. }
+            | Self::ConnectionLost { may_have_been_applied, .. }
+            | Self::TimedOut { may_have_been_applied, .. } => *may_have_been_applied,
             Self::UnexpectedAnswer { .. } => true,
             _ => false,
         }
@@ -330,13 +287,9 @@ impl ClientError {
     /// and for an id that it does not allow.
     #[must_use]
     pub fn is_id_taken(&self) -> bool {
-        self.field_errors().iter().any(|error| {
-            error.field == "id"
-                && matches!(
-                    error.code.as_str(),
-                    "validation_pk_invalid" | "validation_not_unique"
-                )
-        })
+        self.field_errors()
+            .iter()
+            .any(|error| error.field == "id" && matches!(error.code.as_str(), "validation_pk_invalid" | "validation_not_unique"))
     }
 }
 

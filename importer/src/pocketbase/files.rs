@@ -47,10 +47,7 @@ impl Client {
         payload: Bytes,
         files: &[FileUpload<'_>],
     ) -> Result<RawRecord, ClientError> {
-        let upload = Upload {
-            payload: payload.clone(),
-            files,
-        };
+        let upload = Upload { payload: payload.clone(), files };
         let call = Call::new(Method::POST, records_path(collection)).multipart(&upload);
         match self.send(&call).await {
             Ok(answer) => answer.json(),
@@ -85,33 +82,15 @@ impl Client {
             token: String,
         }
         let call = Call::new(Method::POST, "/api/files/token").idempotent(true);
-        self.send(&call)
-            .await?
-            .json::<Answer>()
-            .map(|answer| FileToken(answer.token.into()))
+        self.send(&call).await?.json::<Answer>().map(|answer| FileToken(answer.token.into()))
     }
 
     /// Opens a stored file for reading. `name` is the stored name, as the record shows it.
-    pub async fn download(
-        &self,
-        collection: &str,
-        id: &str,
-        name: &str,
-        token: &FileToken,
-    ) -> Result<Download, ClientError> {
-        let path = format!(
-            "/api/files/{}/{}/{}",
-            segment(collection),
-            segment(id),
-            segment(name)
-        );
+    pub async fn download(&self, collection: &str, id: &str, name: &str, token: &FileToken) -> Result<Download, ClientError> {
+        let path = format!("/api/files/{}/{}/{}", segment(collection), segment(id), segment(name));
         let call = Call::get(path).query("token", &*token.0);
         let request = call.name();
         let response = self.open(&call).await?;
-        Ok(Download::new(
-            response,
-            request,
-            self.policy().answer_timeout,
-        ))
+        Ok(Download::new(response, request, self.policy().answer_timeout))
     }
 }

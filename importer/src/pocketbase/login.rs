@@ -18,26 +18,15 @@ struct TokenAnswer {
 
 impl Client {
     /// Logs in as a superuser.
-    pub(super) async fn log_in(
-        &self,
-        identity: &str,
-        password: &str,
-    ) -> Result<String, ClientError> {
+    pub(super) async fn log_in(&self, identity: &str, password: &str) -> Result<String, ClientError> {
         let body = json!({ "identity": identity, "password": password }).to_string();
         // A login that is applied twice only makes a second token.
-        let call = Call::new(Method::POST, LOGIN)
-            .json(body)
-            .anonymous()
-            .idempotent(true);
+        let call = Call::new(Method::POST, LOGIN).json(body).anonymous().idempotent(true);
         let identity = || identity.to_owned();
         match self.send(&call).await {
             Ok(answer) => answer.json::<TokenAnswer>().map(|answer| answer.token),
-            Err(ClientError::Refused { status: 400, .. }) => Err(ClientError::WrongPassword {
-                identity: identity(),
-            }),
-            Err(ClientError::TokenRefused) => Err(ClientError::SecondFactorRequired {
-                identity: identity(),
-            }),
+            Err(ClientError::Refused { status: 400, .. }) => Err(ClientError::WrongPassword { identity: identity() }),
+            Err(ClientError::TokenRefused) => Err(ClientError::SecondFactorRequired { identity: identity() }),
             Err(error) => Err(error),
         }
     }
@@ -45,19 +34,14 @@ impl Client {
     /// A fresh token for a token that is still valid, or nothing if the server does not give one
     /// (tokens made by impersonation cannot be refreshed).
     pub(super) async fn refresh(&self, token: &str) -> Option<String> {
-        let request = self
-            .http()
-            .post(format!("{}{REFRESH}", self.base_url()))
-            .header("authorization", token);
+        let request = self.http().post(format!("{}{REFRESH}", self.base_url())).header("authorization", token);
         let answer = request.send().await.ok()?.error_for_status().ok()?;
         Some(answer.json::<TokenAnswer>().await.ok()?.token)
     }
 
     /// Checks that the credentials are those of a superuser, by a request that is open to nobody else.
     pub(super) async fn check_superuser(&self) -> Result<(), ClientError> {
-        let call = Call::get("/api/collections")
-            .query("perPage", "1")
-            .query("fields", "id");
+        let call = Call::get("/api/collections").query("perPage", "1").query("fields", "id");
         match self.send(&call).await {
             Err(ClientError::Forbidden { .. }) => Err(ClientError::NotSuperuser),
             other => other.map(drop),

@@ -8,6 +8,7 @@ mod auth;
 mod backups;
 mod batch;
 mod body;
+mod by_id;
 mod collections;
 mod connect;
 mod credentials;

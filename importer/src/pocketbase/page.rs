@@ -73,15 +73,12 @@ impl Client {
         if let Some(fields) = fields {
             call = call.query("fields", fields);
         }
-        self.send(&call)
-            .await?
-            .json::<Page>()
-            .map(|page| page.items)
+        self.send(&call).await?.json::<Page>().map(|page| page.items)
     }
 }
 
 /// A string in the server's filter language.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     // No server allows a quote or a backslash in an id; should one appear, it must not end the string.
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -14,23 +14,15 @@ impl Client {
     /// Creates a record from a JSON object and returns it as stored. Not repeated after a lost answer:
     /// [`ClientError::may_have_been_applied`].
     pub async fn create(&self, collection: &str, body: Bytes) -> Result<RawRecord, ClientError> {
-        self.send(&Call::new(Method::POST, records_path(collection)).json(body))
-            .await?
-            .json()
+        self.send(&Call::new(Method::POST, records_path(collection)).json(body)).await?.json()
     }
 
     /// Creates the record `id`, which is `body`'s own id. After a lost answer the record is written over
     /// instead, so that it is there once in the end.
-    pub async fn create_or_confirm(
-        &self,
-        collection: &str,
-        id: &str,
-        body: Bytes,
-    ) -> Result<RawRecord, ClientError> {
+    pub async fn create_or_confirm(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
         match self.create(collection, body.clone()).await {
             Err(error) if error.may_have_been_applied() => {
-                self.pause_after_loss(format!("POST {}", records_path(collection)), &error)
-                    .await;
+                self.pause_after_loss(format!("POST {}", records_path(collection)), &error).await;
                 self.upsert(collection, id, body).await
             }
             other => other,
@@ -39,12 +31,7 @@ impl Client {
 
     /// Changes the record `id`, or creates it if it is not there. `body` has the same id. Fields that are not in
     /// `body` keep their value. May be repeated.
-    pub async fn upsert(
-        &self,
-        collection: &str,
-        id: &str,
-        body: Bytes,
-    ) -> Result<RawRecord, ClientError> {
+    pub async fn upsert(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
         match self.update(collection, id, body.clone()).await {
             Err(ClientError::NotFound { .. }) => {}
             other => return other,
@@ -56,23 +43,13 @@ impl Client {
     }
 
     /// Changes fields of a record and returns it as stored. May be repeated.
-    pub async fn update(
-        &self,
-        collection: &str,
-        id: &str,
-        body: Bytes,
-    ) -> Result<RawRecord, ClientError> {
-        self.send(&Call::new(Method::PATCH, record_path(collection, id)).json(body))
-            .await?
-            .json()
+    pub async fn update(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
+        self.send(&Call::new(Method::PATCH, record_path(collection, id)).json(body)).await?.json()
     }
 
     /// Deletes a record with its files. One that is not there counts as deleted.
     pub async fn delete(&self, collection: &str, id: &str) -> Result<(), ClientError> {
-        match self
-            .send(&Call::new(Method::DELETE, record_path(collection, id)))
-            .await
-        {
+        match self.send(&Call::new(Method::DELETE, record_path(collection, id))).await {
             Ok(_) | Err(ClientError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -94,13 +71,8 @@ impl Client {
             #[serde(rename = "totalItems")]
             total_items: u64,
         }
-        let call = Call::get(records_path(collection))
-            .query("perPage", "1")
-            .query("fields", "id");
-        self.send(&call)
-            .await?
-            .json::<Page>()
-            .map(|page| page.total_items)
+        let call = Call::get(records_path(collection)).query("perPage", "1").query("fields", "id");
+        self.send(&call).await?.json::<Page>().map(|page| page.total_items)
     }
 }
 

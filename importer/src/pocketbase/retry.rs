@@ -37,20 +37,12 @@ impl RetryPolicy {
     /// The policy that sends every request exactly once.
     #[must_use]
     pub fn never() -> Self {
-        Self {
-            max_tries: 1,
-            ..Self::default()
-        }
+        Self { max_tries: 1, ..Self::default() }
     }
 
     /// The pause before the next try, or nothing if there shall be none. `tries` counts those made,
     /// `paused` is what this request has waited so far, `asked` what the server asked for.
-    pub(super) fn pause(
-        &self,
-        tries: u32,
-        paused: Duration,
-        asked: Option<Duration>,
-    ) -> Option<Duration> {
+    pub(super) fn pause(&self, tries: u32, paused: Duration, asked: Option<Duration>) -> Option<Duration> {
         if tries >= self.max_tries {
             return None;
         }
@@ -60,9 +52,7 @@ impl RetryPolicy {
             let pause = asked + self.first_pause.mul_f64(jitter() / 2.0);
             return (pause <= left).then_some(pause);
         }
-        let doubled = self
-            .first_pause
-            .saturating_mul(1 << tries.saturating_sub(1).min(16));
+        let doubled = self.first_pause.saturating_mul(1 << tries.saturating_sub(1).min(16));
         let pause = doubled.min(self.max_pause).mul_f64(0.5 + jitter() / 2.0);
         (!left.is_zero()).then_some(pause.min(left))
     }
@@ -171,10 +161,7 @@ mod tests {
         let policy = RetryPolicy::default();
         let asked = Duration::from_secs(7);
         assert!(policy.pause(1, Duration::ZERO, Some(asked)).unwrap() >= asked);
-        assert_eq!(
-            policy.pause(1, Duration::ZERO, Some(Duration::from_secs(3600))),
-            None
-        );
+        assert_eq!(policy.pause(1, Duration::ZERO, Some(Duration::from_secs(3600))), None);
         assert_eq!(policy.pause(6, Duration::ZERO, Some(asked)), None);
     }
 }

@@ -46,17 +46,11 @@ impl Session {
     }
 
     fn refuse_refresh(&self) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .refresh_refused = true;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).refresh_refused = true;
     }
 
     fn state(&self) -> State {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -65,19 +59,14 @@ impl State {
         let Some(expires_s) = self.expires_s else {
             return false;
         };
-        let now_s = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |now| now.as_secs());
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         !self.refresh_refused && expires_s < now_s + RENEW_BEFORE_S
     }
 }
 
 impl Client {
     /// The token to send, renewed if it expires soon.
-    pub(super) async fn token(
-        &self,
-        authorization: Authorization,
-    ) -> Result<Option<String>, ClientError> {
+    pub(super) async fn token(&self, authorization: Authorization) -> Result<Option<String>, ClientError> {
         if authorization == Authorization::None {
             return Ok(None);
         }
@@ -132,9 +121,7 @@ fn expiry_s(token: &str) -> Option<u64> {
         exp: u64,
     }
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice::<Claims>(&payload)
-        .ok()
-        .map(|claims| claims.exp)
+    serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.exp)
 }
 
 #[cfg(test)]
@@ -143,10 +130,7 @@ mod tests {
 
     #[test]
     fn the_expiry_is_read_from_the_token() {
-        let token = format!(
-            "e30.{}.sig",
-            URL_SAFE_NO_PAD.encode(r#"{"exp":1795584966,"id":"x"}"#)
-        );
+        let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(r#"{"exp":1795584966,"id":"x"}"#));
         assert_eq!(expiry_s(&token), Some(1_795_584_966));
         assert_eq!(expiry_s("not a token"), None);
     }

@@ -35,11 +35,7 @@ impl BatchSettings {
     /// The largest body in bytes, with the default filled in.
     #[must_use]
     pub fn body_limit_bytes(&self) -> u64 {
-        if self.max_body_bytes == 0 {
-            DEFAULT_BATCH_BODY_BYTES
-        } else {
-            self.max_body_bytes
-        }
+        if self.max_body_bytes == 0 { DEFAULT_BATCH_BODY_BYTES } else { self.max_body_bytes }
     }
 }
 
@@ -52,9 +48,7 @@ impl Client {
     /// Changes the given settings and returns all of them. A top-level object is merged field by field,
     /// a list in it is replaced.
     pub async fn patch_settings(&self, changes: &Value) -> Result<Value, ClientError> {
-        self.send(&Call::new(Method::PATCH, SETTINGS).json(changes.to_string()))
-            .await?
-            .json()
+        self.send(&Call::new(Method::PATCH, SETTINGS).json(changes.to_string())).await?.json()
     }
 
     /// The batch settings.
@@ -63,17 +57,11 @@ impl Client {
         struct Part {
             batch: BatchSettings,
         }
-        self.send(&Call::get(SETTINGS))
-            .await?
-            .json::<Part>()
-            .map(|part| part.batch)
+        self.send(&Call::get(SETTINGS)).await?.json::<Part>().map(|part| part.batch)
     }
 
     /// Sets the batch settings, and returns those that hold now.
-    pub async fn set_batch_settings(
-        &self,
-        batch: BatchSettings,
-    ) -> Result<BatchSettings, ClientError> {
+    pub async fn set_batch_settings(&self, batch: BatchSettings) -> Result<BatchSettings, ClientError> {
         self.patch_settings(&json!({ "batch": batch })).await?;
         self.batch_settings().await
     }
@@ -81,17 +69,12 @@ impl Client {
     /// Whether the server limits the rate of requests.
     pub async fn rate_limits_on(&self) -> Result<bool, ClientError> {
         let settings = self.settings().await?;
-        Ok(settings
-            .pointer("/rateLimits/enabled")
-            .and_then(Value::as_bool)
-            .unwrap_or(false))
+        Ok(settings.pointer("/rateLimits/enabled").and_then(Value::as_bool).unwrap_or(false))
     }
 
     /// Switches the rate limits on or off; the rules stay as they are.
     pub async fn set_rate_limits(&self, on: bool) -> Result<(), ClientError> {
-        self.patch_settings(&json!({ "rateLimits": { "enabled": on } }))
-            .await
-            .map(drop)
+        self.patch_settings(&json!({ "rateLimits": { "enabled": on } })).await.map(drop)
     }
 
     /// The time that the server may take for a batch, for the client's own time-out.

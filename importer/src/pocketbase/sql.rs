@@ -55,14 +55,7 @@ impl Client {
             return Err(ClientError::SqlTooLong { chars });
         }
         let body = json!({ "query": statement }).to_string();
-        match self
-            .send(
-                &Call::new(Method::POST, SQL)
-                    .json(body)
-                    .idempotent(idempotent),
-            )
-            .await
-        {
+        match self.send(&Call::new(Method::POST, SQL).json(body).idempotent(idempotent)).await {
             Ok(answer) => answer.json(),
             Err(ClientError::NotFound { .. }) => Err(ClientError::SqlUnsupported),
             Err(error) => Err(error),
@@ -71,14 +64,7 @@ impl Client {
 
     /// Sends an empty statement: refused by those who know SQL, unknown to the others.
     pub(super) async fn probe_sql(&self) -> Result<bool, ClientError> {
-        match self
-            .send(
-                &Call::new(Method::POST, SQL)
-                    .json(r#"{"query":""}"#)
-                    .idempotent(true),
-            )
-            .await
-        {
+        match self.send(&Call::new(Method::POST, SQL).json(r#"{"query":""}"#).idempotent(true)).await {
             Ok(_) | Err(ClientError::Refused { .. }) => Ok(true),
             Err(ClientError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -109,10 +109,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.body).map_err(|source| ClientError::UnexpectedAnswer {
-            request: self.request.clone(),
-            source,
-        })
+        serde_json::from_slice(&self.body).map_err(|source| ClientError::UnexpectedAnswer { request: self.request.clone(), source })
     }
 }
 
@@ -152,33 +149,13 @@ impl Lost {
     fn into_error(self, client: &Client, call: &Call<'_>, applied: bool) -> ClientError {
         let request = call.name();
         match self {
-            Self::Connect(source) if !applied => ClientError::Unreachable {
-                url: client.base_url().to_owned(),
-                source,
-            },
-            Self::Connect(source) | Self::Broken(source) => ClientError::ConnectionLost {
-                request,
-                may_have_been_applied: applied,
-                source,
-            },
-            Self::TimedOut(waited) => ClientError::TimedOut {
-                request,
-                waited,
-                may_have_been_applied: applied,
-            },
-            Self::Status {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                retry_after,
-                ..
-            } if !applied => ClientError::RateLimited { retry_after },
-            Self::Status {
-                status, message, ..
-            } => ClientError::ServerFailed {
-                request,
-                status: status.as_u16(),
-                message,
-                may_have_been_applied: applied,
-            },
+            Self::Connect(source) if !applied => ClientError::Unreachable { url: client.base_url().to_owned(), source },
+            Self::Connect(source) | Self::Broken(source) => ClientError::ConnectionLost { request, may_have_been_applied: applied, source },
+            Self::TimedOut(waited) => ClientError::TimedOut { request, waited, may_have_been_applied: applied },
+            Self::Status { status: StatusCode::TOO_MANY_REQUESTS, retry_after, .. } if !applied => ClientError::RateLimited { retry_after },
+            Self::Status { status, message, .. } => {
+                ClientError::ServerFailed { request, status: status.as_u16(), message, may_have_been_applied: applied }
+            }
             Self::Body(error) => error,
         }
     }
@@ -187,15 +164,8 @@ impl Lost {
 impl Client {
     /// Sends `call` and reads its whole answer.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, ClientError> {
-        let body = self
-            .send_with(call, async |response, deadline| {
-                within(deadline, response.bytes()).await
-            })
-            .await?;
-        Ok(Answer {
-            body,
-            request: call.name(),
-        })
+        let body = self.send_with(call, async |response, deadline| within(deadline, response.bytes()).await).await?;
+        Ok(Answer { body, request: call.name() })
     }
 
     /// Sends `call` and hands out its answer unread.
@@ -204,11 +174,7 @@ impl Client {
     }
 
     /// The loop around [`Client::try_once`]: pauses, new logins, the bookkeeping of what may have been applied.
-    async fn send_with<T>(
-        &self,
-        call: &Call<'_>,
-        read: impl AsyncFn(Response, Duration) -> Result<T, Lost>,
-    ) -> Result<T, ClientError> {
+    async fn send_with<T>(&self, call: &Call<'_>, read: impl AsyncFn(Response, Duration) -> Result<T, Lost>) -> Result<T, ClientError> {
         let policy = self.policy();
         let (mut tries, mut paused, mut applied, mut renewed) = (0, Duration::ZERO, false, false);
         loop {
@@ -218,10 +184,7 @@ impl Client {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(refusal)) => {
                     // A token that has expired makes us a guest, who is told 401, 403, or 400 by a batch.
-                    if refusal.is_about_authorization()
-                        && !renewed
-                        && self.renew(token.as_deref()).await?
-                    {
+                    if refusal.is_about_authorization() && !renewed && self.renew(token.as_deref()).await? {
                         renewed = true;
                         continue;
                     }
@@ -230,26 +193,13 @@ impl Client {
                 Err(lost) => lost,
             };
             applied |= lost.may_have_been_applied();
-            let asked = if let Lost::Status { retry_after, .. } = &lost {
-                *retry_after
-            } else {
-                None
-            };
+            let asked = if let Lost::Status { retry_after, .. } = &lost { *retry_after } else { None };
             let hopeless = matches!(lost, Lost::Body(_)) || (applied && !call.idempotent);
-            let pause = if hopeless {
-                None
-            } else {
-                policy.pause(tries, paused, asked)
-            };
+            let pause = if hopeless { None } else { policy.pause(tries, paused, asked) };
             let Some(pause) = pause else {
                 return Err(lost.into_error(self, call, applied));
             };
-            self.log().report(&RetryEvent {
-                request: call.name(),
-                cause: lost.cause(),
-                tries,
-                pause,
-            });
+            self.log().report(&RetryEvent { request: call.name(), cause: lost.cause(), tries, pause });
             tokio::time::sleep(pause).await;
             paused += pause;
         }
@@ -263,12 +213,7 @@ impl Client {
             _ => RetryCause::ConnectionLost,
         };
         if let Some(pause) = self.policy().pause(1, Duration::ZERO, None) {
-            self.log().report(&RetryEvent {
-                request,
-                cause,
-                tries: 1,
-                pause,
-            });
+            self.log().report(&RetryEvent { request, cause, tries: 1, pause });
             tokio::time::sleep(pause).await;
         }
     }
@@ -280,28 +225,21 @@ impl Client {
         read: &impl AsyncFn(Response, Duration) -> Result<T, Lost>,
     ) -> Result<Result<T, super::transport_error::Refusal>, Lost> {
         let url = format!("{}{}", self.base_url(), call.path);
-        let mut request = self
-            .http()
-            .request(call.method.clone(), url)
-            .query(&call.query);
+        let mut request = self.http().request(call.method.clone(), url).query(&call.query);
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token);
         }
         let mut fault = None;
         request = match &call.body {
             CallBody::Empty => request,
-            CallBody::Json(body) => request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone()),
+            CallBody::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             CallBody::Multipart(upload) => {
                 let (form, slot) = upload.form();
                 fault = Some(slot);
                 request.multipart(form)
             }
         };
-        let deadline = self.policy().answer_timeout
-            + call.extra_time
-            + Duration::from_secs(call.body.bytes() / SLOWEST_BYTES_PER_S);
+        let deadline = self.policy().answer_timeout + call.extra_time + Duration::from_secs(call.body.bytes() / SLOWEST_BYTES_PER_S);
         let response = match within(deadline, request.send()).await {
             Ok(response) => response,
             Err(lost) => match fault.and_then(|slot| slot.take()) {
@@ -316,20 +254,13 @@ impl Client {
         let retry_after = retry_after(&response);
         let body = within(deadline, response.bytes()).await?;
         match status.as_u16() {
-            429 | 500 | 502 | 503 | 504 => Err(Lost::Status {
-                status,
-                message: super::transport_error::message(&body),
-                retry_after,
-            }),
+            429 | 500 | 502 | 503 | 504 => Err(Lost::Status { status, message: super::transport_error::message(&body), retry_after }),
             _ => Ok(Err(refuse(status, &body))),
         }
     }
 }
 
-async fn within<T>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, reqwest::Error>>,
-) -> Result<T, Lost> {
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, reqwest::Error>>) -> Result<T, Lost> {
     match tokio::time::timeout(deadline, work).await {
         Ok(Ok(done)) => Ok(done),
         // The URL of the error is dropped: its query may hold a file token.
@@ -341,13 +272,6 @@ async fn within<T>(
 
 /// `Retry-After` in seconds; the form with a date is not used by `PocketBase` and read as absent.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }

@@ -19,43 +19,24 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Whether the server takes us for a guest.
     pub fn is_about_authorization(&self) -> bool {
-        let status = self
-            .in_batch
-            .map_or(self.status.as_u16(), |(_, status)| status);
+        let status = self.in_batch.map_or(self.status.as_u16(), |(_, status)| status);
         // A guest is told 403 about batches that are off, too; a new login does no harm then, and happens once.
         matches!(status, 401 | 403) && !self.message.starts_with(BATCH_OFF)
     }
 
     pub fn into_error(self, call: &Call<'_>) -> ClientError {
         let request = call.name();
-        let Self {
-            status,
-            message,
-            fields,
-            in_batch,
-        } = self;
+        let Self { status, message, fields, in_batch } = self;
         if let Some((index, status)) = in_batch {
-            return ClientError::BatchRefused {
-                index,
-                status,
-                message,
-                fields,
-            };
+            return ClientError::BatchRefused { index, status, message, fields };
         }
         match status.as_u16() {
             401 => ClientError::TokenRefused,
             403 if message.starts_with(BATCH_OFF) => ClientError::BatchOff,
             403 => ClientError::Forbidden { request, message },
             404 => ClientError::NotFound { request },
-            413 => ClientError::TooLarge {
-                bytes: call.body.bytes(),
-            },
-            status => ClientError::Refused {
-                request,
-                status,
-                message,
-                fields,
-            },
+            413 => ClientError::TooLarge { bytes: call.body.bytes() },
+            status => ClientError::Refused { request, status, message, fields },
         }
     }
 }
@@ -68,33 +49,18 @@ pub(super) fn refuse(status: StatusCode, body: &Bytes) -> Refusal {
     let inner = answer
         .pointer("/data/requests")
         .and_then(Value::as_object)
-        .and_then(|requests| {
-            requests
-                .iter()
-                .find_map(|(index, failed)| Some((index.parse().ok()?, failed)))
-        });
+        .and_then(|requests| requests.iter().find_map(|(index, failed)| Some((index.parse().ok()?, failed))));
     if let Some((index, failed)) = inner {
         let response = failed.get("response").unwrap_or(&Value::Null);
-        let inner_status = response
-            .get("status")
-            .and_then(Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok());
+        let inner_status = response.get("status").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
         return Refusal {
             status,
-            message: sentence(response)
-                .or_else(|| sentence(failed))
-                .unwrap_or_default()
-                .to_owned(),
+            message: sentence(response).or_else(|| sentence(failed)).unwrap_or_default().to_owned(),
             fields: field_errors(response),
             in_batch: Some((index, inner_status.unwrap_or(status.as_u16()))),
         };
     }
-    Refusal {
-        status,
-        message: sentence(&answer).map_or_else(|| short(body), str::to_owned),
-        fields: field_errors(&answer),
-        in_batch: None,
-    }
+    Refusal { status, message: sentence(&answer).map_or_else(|| short(body), str::to_owned), fields: field_errors(&answer), in_batch: None }
 }
 
 /// The sentence of an error answer, or the beginning of whatever a proxy said instead.
@@ -120,15 +86,8 @@ fn collect(value: &Value, path: &mut String, found: &mut Vec<FieldError>) {
     let Some(object) = value.as_object() else {
         return;
     };
-    if let (Some(code), Some(message)) = (
-        object.get("code").and_then(Value::as_str),
-        object.get("message").and_then(Value::as_str),
-    ) {
-        found.push(FieldError {
-            field: path.clone(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        });
+    if let (Some(code), Some(message)) = (object.get("code").and_then(Value::as_str), object.get("message").and_then(Value::as_str)) {
+        found.push(FieldError { field: path.clone(), code: code.to_owned(), message: message.to_owned() });
         return;
     }
     for (name, inner) in object {
@@ -164,14 +123,7 @@ mod tests {
         );
         let call = Call::get("/api/batch");
         let error = refuse(StatusCode::BAD_REQUEST, &body).into_error(&call);
-        assert!(matches!(
-            error,
-            ClientError::BatchRefused {
-                index: 1,
-                status: 400,
-                ..
-            }
-        ));
+        assert!(matches!(error, ClientError::BatchRefused { index: 1, status: 400, .. }));
         assert_eq!(
             error.to_string(),
             "request 1 of the batch is refused: Failed to create record: \

@@ -19,17 +19,9 @@ pub struct Version {
 
 impl Version {
     /// The version with `POST /api/sql`.
-    pub const FIRST_WITH_SQL: Self = Self {
-        major: 0,
-        minor: 39,
-        patch: 0,
-    };
+    pub const FIRST_WITH_SQL: Self = Self { major: 0, minor: 39, patch: 0 };
     /// The oldest version that we work with.
-    pub const OLDEST: Self = Self {
-        major: 0,
-        minor: 23,
-        patch: 0,
-    };
+    pub const OLDEST: Self = Self { major: 0, minor: 23, patch: 0 };
 }
 
 impl fmt::Display for Version {
@@ -68,10 +60,7 @@ impl fmt::Display for ServerVersion {
         match self {
             Self::Exact(version) => write!(f, "{version}"),
             Self::Between { from, before: None } => write!(f, "{from} or newer"),
-            Self::Between {
-                from,
-                before: Some(before),
-            } => write!(f, "{from} or newer, older than {before}"),
+            Self::Between { from, before: Some(before) } => write!(f, "{from} or newer, older than {before}"),
         }
     }
 }
@@ -82,15 +71,9 @@ impl Client {
             return Ok(ServerVersion::Exact(version));
         }
         Ok(if self.has_sql().await? {
-            ServerVersion::Between {
-                from: Version::FIRST_WITH_SQL,
-                before: None,
-            }
+            ServerVersion::Between { from: Version::FIRST_WITH_SQL, before: None }
         } else {
-            ServerVersion::Between {
-                from: Version::OLDEST,
-                before: Some(Version::FIRST_WITH_SQL),
-            }
+            ServerVersion::Between { from: Version::OLDEST, before: Some(Version::FIRST_WITH_SQL) }
         })
     }
 
@@ -98,10 +81,7 @@ impl Client {
     async fn version_of_ui(&self) -> Option<Version> {
         let page = self.send(&Call::get("/_/").anonymous()).await.ok()?;
         let script = script_path(&String::from_utf8_lossy(&page.body))?;
-        let script = self
-            .send(&Call::get(format!("/_/{script}")).anonymous())
-            .await
-            .ok()?;
+        let script = self.send(&Call::get(format!("/_/{script}")).anonymous()).await.ok()?;
         version_in(&script.body)
     }
 }
@@ -112,35 +92,19 @@ fn script_path(page: &str) -> Option<String> {
     let (name, _) = rest.split_once(".js\"")?;
     // An address that leads elsewhere is not followed.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    name.chars()
-        .all(plain)
-        .then(|| format!("assets/index-{name}.js"))
+    name.chars().all(plain).then(|| format!("assets/index-{name}.js"))
 }
 
 /// The footer's text in the script: `PocketBase v0.40.6`.
 fn version_in(script: &[u8]) -> Option<Version> {
     const MARK: &[u8] = b"PocketBase v";
-    let found = script
-        .windows(MARK.len())
-        .enumerate()
-        .filter(|(_, window)| *window == MARK);
-    found
-        .map(|(start, _)| &script[start + MARK.len()..])
-        .find_map(|rest| {
-            let end = rest
-                .iter()
-                .position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
-            let mut numbers = std::str::from_utf8(&rest[..end])
-                .ok()?
-                .splitn(3, '.')
-                .map(str::parse);
-            let mut next = || numbers.next()?.ok();
-            Some(Version {
-                major: next()?,
-                minor: next()?,
-                patch: next()?,
-            })
-        })
+    let found = script.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
+    found.map(|(start, _)| &script[start + MARK.len()..]).find_map(|rest| {
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
+        let mut numbers = std::str::from_utf8(&rest[..end]).ok()?.splitn(3, '.').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Version { major: next()?, minor: next()?, patch: next()? })
+    })
 }
 
 #[cfg(test)]
@@ -150,31 +114,15 @@ mod tests {
     #[test]
     fn the_footer_is_found() {
         let script = br#"x="PocketBase vault",o.textContent="PocketBase v0.23.4",p(e)"#;
-        assert_eq!(
-            version_in(script),
-            Some(Version {
-                major: 0,
-                minor: 23,
-                patch: 4
-            })
-        );
-        assert_eq!(
-            version_in(b"label:`PocketBase v0.40.6`}]")
-                .unwrap()
-                .to_string(),
-            "0.40.6"
-        );
+        assert_eq!(version_in(script), Some(Version { major: 0, minor: 23, patch: 4 }));
+        assert_eq!(version_in(b"label:`PocketBase v0.40.6`}]").unwrap().to_string(), "0.40.6");
         assert_eq!(version_in(b"PocketBase v"), None);
     }
 
     #[test]
     fn only_a_script_beside_the_page_is_followed() {
-        let page =
-            r#"<script type="module" crossorigin src="./assets/index-B7vkkFa_.js"></script>"#;
-        assert_eq!(
-            script_path(page).as_deref(),
-            Some("assets/index-B7vkkFa_.js")
-        );
+        let page = r#"<script type="module" crossorigin src="./assets/index-B7vkkFa_.js"></script>"#;
+        assert_eq!(script_path(page).as_deref(), Some("assets/index-B7vkkFa_.js"));
         assert_eq!(script_path(r#"src="./assets/index-/../../evil.js""#), None);
     }
 }

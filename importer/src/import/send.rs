@@ -1,0 +1,183 @@
+//! Sends records: many in one batch where the server allows it, one by one where not; a row that is refused costs that
+//! row only.
+
+use bytes::Bytes;
+
+use super::Import;
+use super::load::Item;
+use crate::ImportError;
+use crate::cli::Blobs;
+use crate::failures::Failure;
+use crate::mapping::{CollectionMapping, Record, Upload};
+use crate::pocketbase::{BatchMethod, BatchRequest, BatchSettings, ClientError, FileBody, FileUpload};
+
+/// Records beyond this size go alone: a batch would only copy them once more.
+const ALONE_BYTES: usize = 4 << 20;
+
+impl Import<'_> {
+    /// Creates records that are not there.
+    pub(super) async fn create(&mut self, index: usize, collection: &CollectionMapping, items: Vec<Item<'_>>) -> Result<(), ImportError> {
+        let Some(limits) = self.batch else {
+            for item in items {
+                self.create_one(index, collection, item).await?;
+            }
+            return Ok(());
+        };
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for item in items {
+            let uploads = item.record.upload.is_some() && self.options.blobs == Blobs::Upload;
+            if uploads || item.body.len() > ALONE_BYTES { alone.push(item) } else { together.push(item) }
+        }
+        self.create_together(index, collection, together, &limits).await?;
+        for item in alone {
+            self.create_one(index, collection, item).await?;
+        }
+        Ok(())
+    }
+
+    /// A batch is applied whole or not at all. One that is refused is sent again without the row that the server names;
+    /// one that is too much for the server is halved.
+    async fn create_together(
+        &mut self,
+        index: usize,
+        collection: &CollectionMapping,
+        items: Vec<Item<'_>>,
+        limits: &BatchSettings,
+    ) -> Result<(), ImportError> {
+        let mut waiting = vec![items];
+        while let Some(mut items) = waiting.pop() {
+            if items.is_empty() {
+                continue;
+            }
+            let requests: Vec<BatchRequest<'_>> = items
+                .iter()
+                .map(|item| BatchRequest { method: BatchMethod::Create, collection: &collection.name, body: &item.body })
+                .collect();
+            match self.session.client.batch_or_confirm(&requests, limits).await {
+                Ok(()) => self.counts[index].created += items.len() as u64,
+                Err(ClientError::BatchRefused { index: at, .. }) if at < items.len() => {
+                    // Alone once more: it may be there already, and the answer to a single request says more.
+                    let refused = items.remove(at);
+                    self.create_one(index, collection, refused).await?;
+                    waiting.push(items);
+                }
+                Err(ClientError::BatchTimedOut | ClientError::TooLarge { .. } | ClientError::Refused { .. }) if items.len() > 1 => {
+                    let half = items.len() / 2;
+                    waiting.push(items.split_off(half));
+                    waiting.push(items);
+                }
+                Err(ClientError::BatchTimedOut | ClientError::TooLarge { .. } | ClientError::Refused { .. } | ClientError::BatchOff) => {
+                    for item in items {
+                        self.create_one(index, collection, item).await?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn create_one(&mut self, index: usize, collection: &CollectionMapping, item: Item<'_>) -> Result<(), ImportError> {
+        let Item { record, body } = item;
+        let body = Bytes::from(body);
+        let created = self.send_one(collection, &record, body.clone()).await;
+        match created {
+            Ok(files) => {
+                self.counts[index].created += 1;
+                self.counts[index].files += files;
+                Ok(())
+            }
+            Err(error) if error.is_id_taken() && self.session.client.get(&collection.name, &record.id).await?.is_some() => {
+                // Somebody, or an import that was killed, was quicker.
+                drop(body);
+                let mut body = Vec::new();
+                record.write_body(collection, None, &mut body);
+                self.change(index, collection, Item { record, body }).await
+            }
+            Err(error) => self.failed(index, collection, &record, error),
+        }
+    }
+
+    /// Creates one record, with its file if it has one; answers how many files were sent.
+    async fn send_one(&self, collection: &CollectionMapping, record: &Record<'_>, body: Bytes) -> Result<u64, ClientError> {
+        let client = &self.session.client;
+        match record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) {
+            None => client.create_or_confirm(&collection.name, &record.id, body).await.map(|_| 0),
+            Some(upload) => {
+                let files = [self.file(upload)];
+                client.create_with_files(&collection.name, &record.id, body, &files).await.map(|_| 1)
+            }
+        }
+    }
+
+    /// Writes over a record that is there and differs.
+    pub(super) async fn change(&mut self, index: usize, collection: &CollectionMapping, item: Item<'_>) -> Result<(), ImportError> {
+        let Item { record, .. } = item;
+        // Without the throw-away password: the account may have a real one by now.
+        let mut body = Vec::new();
+        record.write_body(collection, None, &mut body);
+        let body = Bytes::from(body);
+        let client = &self.session.client;
+        let changed = match record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) {
+            None => client.update(&collection.name, &record.id, body).await.map(|_| 0),
+            Some(upload) => {
+                let files = [self.file(upload)];
+                client.update_with_files(&collection.name, &record.id, body, &files).await.map(|_| 1)
+            }
+        };
+        match changed {
+            Ok(files) => {
+                self.counts[index].changed += 1;
+                self.counts[index].files += files;
+                Ok(())
+            }
+            Err(error) => self.failed(index, collection, &record, error),
+        }
+    }
+
+    fn file<'u>(&self, upload: &'u Upload) -> FileUpload<'u> {
+        let path = self.prepared.bundle.path().to_owned();
+        let sha256 = upload.sha256.clone();
+        let bundle = std::sync::Arc::clone(&self.prepared.bundle);
+        let open = move || match bundle.blob(&sha256) {
+            Ok(Some(reader)) => Ok(reader),
+            Ok(None) => Err(std::io::Error::other(format!("{} has no content {sha256}", path.display()))),
+            Err(error) => Err(std::io::Error::other(error.to_string())),
+        };
+        FileUpload { field: &upload.field, name: &upload.name, body: FileBody::blocking(upload.bytes, open) }
+    }
+
+    /// A refusal costs the row; anything else stops the import.
+    pub(super) fn failed(
+        &mut self,
+        index: usize,
+        collection: &CollectionMapping,
+        record: &Record<'_>,
+        error: ClientError,
+    ) -> Result<(), ImportError> {
+        let row_only = matches!(
+            error,
+            ClientError::Refused { .. } | ClientError::BatchRefused { .. } | ClientError::TooLarge { .. } | ClientError::FileUnreadable { .. }
+        );
+        if !row_only {
+            return Err(error.into());
+        }
+        let failure = |field: Option<&str>, code: &str, reason: String| Failure {
+            table: collection.table.clone(),
+            key: record.key.clone(),
+            collection: collection.name.clone(),
+            id: record.id.clone(),
+            field: field.map(str::to_owned),
+            code: code.to_owned(),
+            reason,
+        };
+        let mut failures: Vec<Failure> =
+            error.field_errors().iter().map(|field| failure(Some(&field.field), &field.code, field.message.clone())).collect();
+        if failures.is_empty() {
+            failures.push(failure(None, "refused", error.to_string()));
+        }
+        self.counts[index].failed += 1;
+        self.failed_ids.insert((index, record.id.clone()));
+        self.failures.row(&failures)
+    }
+}
