@@ -13,6 +13,7 @@ mod problem;
 mod reader;
 mod rows;
 mod table_writer;
+mod tar_header;
 mod tar_index;
 mod value;
 mod verify;

@@ -13,6 +13,8 @@ use crate::pocketbase::{BatchMethod, BatchRequest, BatchSettings, ClientError, F
 
 /// Records beyond this size go alone: a batch would only copy them once more.
 const ALONE_BYTES: usize = 4 << 20;
+/// A slice with so many refused rows is sent one by one: sending the rest again and again would cost more.
+const REFUSALS: usize = 5;
 
 impl Import<'_> {
     /// Creates records that are not there.
@@ -45,6 +47,7 @@ impl Import<'_> {
         limits: &BatchSettings,
     ) -> Result<(), ImportError> {
         let mut waiting = vec![items];
+        let mut refusals = 0;
         while let Some(mut items) = waiting.pop() {
             if items.is_empty() {
                 continue;
@@ -59,7 +62,14 @@ impl Import<'_> {
                     // Alone once more: it may be there already, and the answer to a single request says more.
                     let refused = items.remove(at);
                     self.create_one(index, collection, refused).await?;
-                    waiting.push(items);
+                    refusals += 1;
+                    if refusals < REFUSALS {
+                        waiting.push(items);
+                        continue;
+                    }
+                    for item in items {
+                        self.create_one(index, collection, item).await?;
+                    }
                 }
                 Err(ClientError::BatchTimedOut | ClientError::TooLarge { .. } | ClientError::Refused { .. }) if items.len() > 1 => {
                     let half = items.len() / 2;
