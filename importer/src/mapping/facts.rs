@@ -50,9 +50,10 @@ impl Facts {
 
     /// The id of a record with this key.
     pub(super) fn record_id(&self, table: &str, rule: &IdRule, key: &[Value<'_>]) -> Option<RecordId> {
-        let natural = matches!(rule.source, IdSource::Column(_))
-            && (self.twins.is_empty() || !key.iter().filter_map(ids::natural_key).any(|key: String| self.twins.contains(&fold(&key))));
-        ids::key_id(table, key, natural)
+        match natural_part(rule, key).filter(|natural| self.twins.is_empty() || !self.twins.contains(&fold(natural))) {
+            Some(id) => Some(RecordId { id, derived: false }),
+            None => ids::derived_id(table, key),
+        }
     }
 }
 
