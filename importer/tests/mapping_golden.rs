@@ -111,8 +111,7 @@ fn check(mapping: &Mapping) {
             }
         }
         let json = collection_json(collection);
-        let ids: HashSet<&str> =
-            json["fields"].as_array().into_iter().flatten().filter_map(|field| field["id"].as_str()).collect();
+        let ids: HashSet<&str> = json["fields"].as_array().into_iter().flatten().filter_map(|field| field["id"].as_str()).collect();
         assert_eq!(ids.len(), json["fields"].as_array().map_or(0, Vec::len), "{}", collection.name);
         // Every column has a place, or a reason why it has none.
         let used: HashSet<usize> = collection
