@@ -92,25 +92,3 @@ pub fn write(folder: &Path, title: &str, document: &impl Document) -> Result<(),
     }
     Ok(())
 }
-
-impl std::fmt::Display for crate::mapping::SkipReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use crate::mapping::SkipReason;
-        match self {
-            SkipReason::Shadow => f.write_str("storage of a virtual table"),
-            SkipReason::Internal => f.write_str("the engine's own"),
-            SkipReason::Profile(reason) => f.write_str(reason),
-            SkipReason::MergedInto(collection) => write!(f, "its rows complete those of {collection}"),
-        }
-    }
-}
-
-impl std::fmt::Display for crate::mapping::RefusalReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use crate::mapping::RefusalReason;
-        match self {
-            RefusalReason::TooManyChars { chars, max_chars } => write!(f, "{chars} characters, the field takes {max_chars}"),
-            RefusalReason::TooManyBytes { bytes, max_bytes } => write!(f, "{bytes} bytes, the field takes {max_bytes}"),
-        }
-    }
-}

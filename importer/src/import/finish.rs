@@ -10,7 +10,9 @@ use super::accounts::ResetList;
 use super::load::SLICE_ROWS;
 use crate::ImportError;
 use crate::failures::Failure;
-use crate::mapping::{CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field};
+use crate::mapping::{
+    CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
+};
 use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError, SQL_MAX_BYTES};
 
 /// A relation on its way.
@@ -99,7 +101,9 @@ impl Import<'_> {
                     return Ok(());
                 }
                 // One by one tells which one it is.
-                Err(ClientError::BatchRefused { .. } | ClientError::BatchTimedOut | ClientError::Refused { .. } | ClientError::BatchOff) => {}
+                Err(
+                    ClientError::BatchRefused { .. } | ClientError::BatchTimedOut | ClientError::Refused { .. } | ClientError::BatchOff,
+                ) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -246,18 +250,19 @@ impl Import<'_> {
             "providerId": external.provider_id,
         });
         let client = &self.session.client;
-        if client.get("_externalAuths", &id).await?.is_none() {
-            if let Err(error) = client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await {
-                if !matches!(error, ClientError::Refused { .. }) {
-                    return Err(error.into());
-                }
+        let made = match client.get("_externalAuths", &id).await? {
+            Some(_) => Ok(()),
+            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await.map(drop),
+        };
+        match made {
+            Ok(()) => self.accounts.external += 1,
+            Err(error @ ClientError::Refused { .. }) => {
                 let object = format!("{} {}", collection.table, record.key);
                 let detail = format!("its sign-in with {} is not carried over: {error}", external.provider);
                 self.problems.push(Problem::new("external-auth-refused", object, detail));
-                return Ok(());
             }
+            Err(error) => return Err(error.into()),
         }
-        self.accounts.external += 1;
         Ok(())
     }
 

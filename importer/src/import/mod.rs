@@ -267,6 +267,7 @@ impl Document for ApplyReport {
 }
 
 /// The lossy fields as text, or nothing if there are none.
+#[must_use]
 pub fn lossy_text(lossy: &[LossyField]) -> String {
     if lossy.is_empty() {
         return String::new();
