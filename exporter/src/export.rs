@@ -62,7 +62,7 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
     progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by() });
     let profile = choose_profile(request.profile.as_ref(), snapshot.tables())?;
     let listings = list(request.locations, request.source, interrupt)?;
-    progress.total_bytes(snapshot.database_bytes() + listings.iter().map(file_bytes).sum::<u64>());
+    progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());
 
     write_schema(&mut writing, snapshot.as_ref())?;
     let mut noticed = Noticed::new(&profile);
@@ -82,7 +82,7 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
     // After the rows, so that a file which a row names was there when the row was. Listed again: since the first listing
     // some may have come.
     let listings = list(request.locations, request.source, interrupt)?;
-    progress.phase(&Phase::Files { files: listings.iter().map(|listing| listing.entries.len() as u64).sum() });
+    progress.phase(&Phase::Files { files: listings.iter().map(Listing::files).sum() });
     let files = files::carry(&noticed.files, &listings, &mut writing, progress, interrupt)?;
 
     let freeze = snapshot.release()?;
@@ -101,10 +101,6 @@ pub(crate) fn choose_profile(given: Option<&OsString>, tables: &[SourceTable]) -
 pub(crate) fn list(locations: &[Location], source: &dyn Source, interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
     let own = source.own_files();
     locations.iter().map(|location| Listing::walk(location, &own, interrupt)).collect()
-}
-
-fn file_bytes(listing: &Listing) -> u64 {
-    listing.entries.iter().map(|entry| if matches!(entry.kind, files::Kind::File(_)) { entry.bytes } else { 0 }).sum()
 }
 
 fn write_schema(writing: &mut Writing<'_>, snapshot: &dyn Snapshot) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The index of files: one entry for every file and row that refers to it, in `data/blobs.parquet`.
 
-use crate::{Class, Column, ColumnInfo, OwnedValue, Table, TableKind, Value};
+use crate::structure::is_sha256;
+use crate::{Class, Column, ColumnInfo, Table, TableKind, Value};
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,24 +114,57 @@ impl BlobEntry {
     /// The entry that a row of the index describes; the reason if it is none.
     pub(crate) fn from_row(row: &[Value<'_>]) -> Result<Self, String> {
         let [location, path, state, bytes, sha256, modified_ns, table, key, column, claimed_path] = row else {
-            return Err("a row has another number of columns".to_owned());
+            return Err("it has another number of columns".to_owned());
         };
-        let text = |value: &Value<'_>| value.as_str().map(str::to_owned);
-        let raw = |value: &Value<'_>| match value.to_owned() {
-            OwnedValue::Text(bytes) => Some(bytes),
-            _ => None,
+        let entry = BlobEntry {
+            location: text("location", location)?.ok_or("it has no location")?,
+            path: raw("path", path)?.ok_or("it has no path")?,
+            state: text("state", state)?.as_deref().and_then(BlobState::parse).ok_or("it has no state that is known")?,
+            bytes: integer("bytes", bytes)?.map(u64::try_from).transpose().map_err(|_| "its size is negative")?,
+            sha256: text("sha256", sha256)?,
+            modified_ns: integer("modified_ns", modified_ns)?,
+            table: text("table", table)?,
+            key: text("key", key)?,
+            column: text("column", column)?,
+            claimed_path: raw("claimed_path", claimed_path)?,
         };
-        Ok(BlobEntry {
-            location: text(location).ok_or("an entry has no location")?,
-            path: raw(path).ok_or("an entry has no path")?,
-            state: state.as_str().and_then(BlobState::parse).ok_or("an entry has no state that is known")?,
-            bytes: bytes.as_integer().and_then(|bytes| u64::try_from(bytes).ok()),
-            sha256: text(sha256),
-            modified_ns: modified_ns.as_integer(),
-            table: text(table),
-            key: text(key),
-            column: text(column),
-            claimed_path: raw(claimed_path),
-        })
+        entry.check().map(|()| entry)
+    }
+
+    /// An entry with a content says how long it is, and its path stays below its location: somebody will write it there.
+    fn check(&self) -> Result<(), String> {
+        let has_content = matches!(self.state, BlobState::Present | BlobState::Unreferenced);
+        if self.sha256.as_deref().is_some_and(|sha256| !is_sha256(sha256)) {
+            return Err("its hash is none".to_owned());
+        }
+        if has_content != self.sha256.is_some() || (has_content && self.bytes.is_none()) {
+            return Err(format!("it is {} and {} a content", self.state.as_str(), if has_content { "lacks" } else { "has" }));
+        }
+        let leaves = |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.contains(&0);
+        if has_content && self.path.split(|byte| *byte == b'/').any(leaves) {
+            return Err("its path leaves its location".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn text(column: &str, value: &Value<'_>) -> Result<Option<String>, String> {
+    let text = raw(column, value)?.map(String::from_utf8).transpose();
+    text.map_err(|_| format!("its {column} is not UTF-8"))
+}
+
+fn raw(column: &str, value: &Value<'_>) -> Result<Option<Vec<u8>>, String> {
+    match *value {
+        Value::Null => Ok(None),
+        Value::Text(bytes) => Ok(Some(bytes.to_vec())),
+        _ => Err(format!("its {column} is no text")),
+    }
+}
+
+fn integer(column: &str, value: &Value<'_>) -> Result<Option<i64>, String> {
+    match *value {
+        Value::Null => Ok(None),
+        Value::Integer(integer) => Ok(Some(integer)),
+        _ => Err(format!("its {column} is no integer")),
     }
 }

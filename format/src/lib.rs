@@ -2,21 +2,27 @@
 //! crate writes it, reads it and verifies it. Nothing here knows of a database driver, a network or a runtime.
 
 pub mod blobs;
+mod descriptor;
 pub mod digest;
 mod error;
 mod member;
 pub mod names;
 mod odd;
 mod package;
+mod page_guard;
+mod part;
 mod physical;
 mod problem;
 mod reader;
 mod rows;
+mod structure;
 mod table_writer;
 mod tar_header;
 mod tar_index;
+mod thrift;
 mod value;
 mod verify;
+mod verify_blobs;
 mod writer;
 
 pub use blobs::{BlobEntry, BlobState};

@@ -98,8 +98,14 @@ impl<R: Read> Read for HashedReader<R> {
     }
 }
 
+/// The largest window of a zstd frame that is read: 8 MiB, which RFC 8878 asks of every decoder. A frame may claim far more.
+const WINDOW_LOG: u32 = 23;
+
 /// Reads a blob's content. Its hash is checked at its end: a read that returns 0 has seen all of it, unchanged.
-pub struct BlobReader(BlobSource);
+pub struct BlobReader {
+    source: BlobSource,
+    bytes_left: u64,
+}
 
 enum BlobSource {
     Plain(HashedReader<SliceReader>),
@@ -108,20 +114,34 @@ enum BlobSource {
 
 impl BlobReader {
     pub(crate) fn plain(slice: &Slice, sha256: &str) -> Self {
-        BlobReader(BlobSource::Plain(HashedReader::new(slice.reader(0), sha256)))
+        BlobReader { source: BlobSource::Plain(HashedReader::new(slice.reader(0), sha256)), bytes_left: u64::MAX }
     }
 
     pub(crate) fn packed(slice: &Slice, sha256: &str) -> io::Result<Self> {
-        let decoder = zstd::Decoder::new(slice.reader(0))?;
-        Ok(BlobReader(BlobSource::Packed(Box::new(HashedReader::new(decoder, sha256)))))
+        let mut decoder = zstd::Decoder::new(slice.reader(0))?;
+        decoder.window_log_max(WINDOW_LOG)?;
+        Ok(BlobReader { source: BlobSource::Packed(Box::new(HashedReader::new(decoder, sha256))), bytes_left: u64::MAX })
+    }
+
+    /// Makes a read fail when the content turns out longer than `bytes`, which its entry in the index claims: a few bytes of
+    /// zstd can stand for very many, and the hash is known to be wrong only at their end.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.bytes_left = bytes;
+        self
     }
 }
 
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.0 {
+        let read = match &mut self.source {
             BlobSource::Plain(reader) => reader.read(buffer),
             BlobSource::Packed(reader) => reader.read(buffer),
-        }
+        }?;
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the content is longer than the index says"))?;
+        Ok(read)
     }
 }

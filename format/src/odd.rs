@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{ArrayBuilder, BinaryBuilder, ListBuilder, StringBuilder, StructBuilder};
-use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, StringArray, StructArray};
+use arrow_array::{Array, ArrayRef, BinaryViewArray, ListArray, StringViewArray, StructArray};
 use arrow_schema::{DataType, Field, Fields};
 
 use crate::{Class, Value};
@@ -69,9 +69,21 @@ impl OddBuilder {
     }
 }
 
+/// Whether a Parquet column has the type of the odd column, as far as it matters to a reader.
+pub(crate) fn is_list_type(kind: &DataType) -> bool {
+    let DataType::List(item) = kind else { return false };
+    let DataType::Struct(fields) = item.data_type() else { return false };
+    let names_and_types =
+        |fields: &Fields| fields.iter().map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>();
+    names_and_types(fields) == names_and_types(&item_fields())
+}
+
 /// The odd values of a batch that was read.
 pub(crate) struct OddColumn {
     list: ListArray,
+    names: StringViewArray,
+    classes: StringViewArray,
+    values: BinaryViewArray,
     columns: Arc<HashMap<String, usize>>,
 }
 
@@ -80,21 +92,38 @@ impl OddColumn {
     pub fn new(array: &dyn Array, columns: &Arc<HashMap<String, usize>>) -> Option<Self> {
         let list = array.as_any().downcast_ref::<ListArray>()?.clone();
         let items = list.values().as_any().downcast_ref::<StructArray>()?;
-        let typed = items.num_columns() == 3
-            && items.column(0).as_any().is::<StringArray>()
-            && items.column(1).as_any().is::<StringArray>()
-            && items.column(2).as_any().is::<BinaryArray>();
-        typed.then(|| OddColumn { list, columns: Arc::clone(columns) })
+        let text = |index: usize| items.columns().get(index)?.as_any().downcast_ref::<StringViewArray>().cloned();
+        let (names, classes) = (text(0)?, text(1)?);
+        let values = items.columns().get(2)?.as_any().downcast_ref::<BinaryViewArray>()?.clone();
+        Some(OddColumn { list, names, classes, values, columns: Arc::clone(columns) })
     }
 
-    /// Checks every odd value, so that [`OddColumn::overlay`] cannot meet a bad one; the reason if one is bad.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks every odd value, so that [`OddColumn::overlay`] cannot meet a bad one; the reason if one is bad. `is_null` says
+    /// whether a row has NULL in a column, as it must where the odd value stands for it.
+    pub fn check(&self, is_null: impl Fn(usize, usize) -> bool) -> Result<(), String> {
+        let mut seen = Vec::new();
         for row in 0..self.list.len() {
+            seen.clear();
             for index in self.items(row) {
-                self.item(index).ok_or_else(|| format!("row {row} of a batch has an odd value that cannot be read"))?;
+                let (column, _) = self.item(index).ok_or_else(|| format!("row {row} of a batch has an odd value that cannot be read"))?;
+                if !is_null(row, column) {
+                    return Err(format!("row {row} of a batch has an odd value for a column that has a value"));
+                }
+                seen.push(column);
+            }
+            let items = seen.len();
+            seen.sort_unstable();
+            seen.dedup();
+            if seen.len() < items {
+                return Err(format!("row {row} of a batch has two odd values for one column"));
             }
         }
         Ok(())
+    }
+
+    /// What names and values take.
+    pub fn bytes(&self) -> u64 {
+        self.names.lengths().chain(self.values.lengths()).map(u64::from).sum()
     }
 
     /// Puts the odd values of a row in their places.
@@ -116,15 +145,11 @@ impl OddColumn {
     }
 
     fn item(&self, index: usize) -> Option<(usize, Value<'_>)> {
-        let items = self.list.values().as_any().downcast_ref::<StructArray>()?;
-        let column = items.column(0).as_any().downcast_ref::<StringArray>()?;
-        let class = items.column(1).as_any().downcast_ref::<StringArray>()?;
-        let value = items.column(2).as_any().downcast_ref::<BinaryArray>()?;
-        if column.is_null(index) || class.is_null(index) || value.is_null(index) {
+        if self.list.values().is_null(index) || self.names.is_null(index) || self.classes.is_null(index) || self.values.is_null(index) {
             return None;
         }
-        let bytes = value.value(index);
-        let value = match Class::parse(class.value(index))? {
+        let bytes = self.values.value(index);
+        let value = match Class::parse(self.classes.value(index))? {
             Class::Null => return None,
             Class::Boolean => Value::Boolean(std::str::from_utf8(bytes).ok()?.parse().ok()?),
             Class::Integer => Value::Integer(std::str::from_utf8(bytes).ok()?.parse().ok()?),
@@ -132,6 +157,6 @@ impl OddColumn {
             Class::Text => Value::Text(bytes),
             Class::Blob => Value::Blob(bytes),
         };
-        Some((*self.columns.get(column.value(index))?, value))
+        Some((*self.columns.get(self.names.value(index))?, value))
     }
 }

@@ -49,7 +49,13 @@ pub(crate) fn frictionless_type(class: Class) -> &'static str {
     }
 }
 
-fn arrow_type(class: Class) -> DataType {
+/// The class that a Frictionless type stands for.
+pub(crate) fn class_of(kind: &str) -> Option<Class> {
+    [Class::Boolean, Class::Integer, Class::Real, Class::Text, Class::Blob].into_iter().find(|class| frictionless_type(*class) == kind)
+}
+
+/// The Parquet type of a class, as Arrow calls it.
+pub(crate) fn arrow_type(class: Class) -> DataType {
     match class {
         Class::Boolean => DataType::Boolean,
         Class::Integer => DataType::Int64,
@@ -60,10 +66,10 @@ fn arrow_type(class: Class) -> DataType {
 }
 
 fn choose_class<'a>(column: &Column, values: impl Iterator<Item = &'a OwnedValue>) -> Class {
-    let wanted = [Class::Boolean, Class::Integer, Class::Real, Class::Text, Class::Blob];
-    if let Some(class) = wanted.into_iter().find(|class| frictionless_type(*class) == column.kind) {
+    if let Some(class) = class_of(&column.kind) {
         return class;
     }
+    let wanted = [Class::Boolean, Class::Integer, Class::Real, Class::Text, Class::Blob];
     let mut counts = [0_u64; 5];
     for value in values {
         let class = value.as_value().class();

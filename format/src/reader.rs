@@ -1,20 +1,16 @@
-//! Opens a bundle for reading. What is wrong with its structure is found by [`inspect`], which `open` and `verify` share:
-//! `open` stops at the first fault, `verify` lists them all.
+//! Opens a bundle for reading. One whose structure has a fault is not opened; what is read is checked while it is read.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::member::{BlobReader, HashedReader, Slice};
 use crate::rows::{RowBatch, TableReader};
-use crate::tar_index::{TarIndex, index};
+use crate::structure::{Structure, inspect};
 use crate::writer::BLOBS;
-use crate::{BlobEntry, DataPackage, Error, FORMAT_VERSION, Problem, Table, hex};
+use crate::{BlobEntry, DataPackage, Error, Table};
 
-/// Tag files and the descriptor are read whole; larger ones are refused.
+/// Members that are asked for by name are read whole; larger ones are refused.
 const SMALL_BYTES: u64 = 256 << 20;
 
 /// A bundle whose structure is sound: every member is in the manifest and every line of the manifest has its member.
@@ -28,20 +24,14 @@ pub struct Bundle {
     bytes: u64,
 }
 
-/// The structure of a bundle, as far as it could be read.
-pub(crate) struct Structure {
-    pub index: TarIndex,
-    pub manifest: BTreeMap<String, String>,
-    pub package: Option<DataPackage>,
-    pub identity: String,
-}
-
 impl Bundle {
     /// Opens a bundle and checks its structure.
     pub fn open(path: &Path) -> Result<Bundle, Error> {
-        let mut problems = Vec::new();
-        let structure = inspect(path, &mut |problem| problems.push(problem))?;
-        if let Some(first) = problems.first() {
+        let mut first = None;
+        let structure = inspect(path, &mut |problem| {
+            first.get_or_insert(problem);
+        })?;
+        if let Some(first) = first {
             return Err(Error::Damaged { path: path.to_owned(), reason: format!("{} {}", first.object, first.detail) });
         }
         let Structure { index, manifest, package, identity } = structure;
@@ -160,142 +150,4 @@ impl Iterator for BlobEntries {
             }
         }
     }
-}
-
-/// Reads a bundle's structure and names everything that is wrong with it.
-pub(crate) fn inspect(path: &Path, problem: &mut dyn FnMut(Problem)) -> Result<Structure, Error> {
-    let read_error = |source| Error::Read { path: path.to_owned(), source };
-    let not_ours = |reason: &str| Error::NotABundle { path: path.to_owned(), reason: reason.to_owned() };
-    let file = File::open(path).map_err(read_error)?;
-    if !file.metadata().map_err(read_error)?.is_file() {
-        return Err(not_ours("it is not a file"));
-    }
-    let mut tar_problems = Vec::new();
-    let index = index(file, &mut |problem| tar_problems.push(problem)).map_err(read_error)?;
-    if index.members.is_empty() && index.name.is_empty() {
-        return Err(not_ours(if index.bytes == 0 { "it is empty" } else { "it is not a tar with a bag in it" }));
-    }
-    tar_problems.into_iter().for_each(&mut *problem);
-    let mut structure = Structure { index, manifest: BTreeMap::new(), package: None, identity: String::new() };
-    check_bagit(&structure, problem);
-    let tags = read_manifest(&structure, "tagmanifest-sha256.txt", problem);
-    if let Some(text) = small(&structure, "tagmanifest-sha256.txt") {
-        structure.identity = hex(&Sha256::digest(&text));
-    }
-    check_tags(&structure, &tags, problem);
-    structure.manifest = read_manifest(&structure, "manifest-sha256.txt", problem);
-    check_members(&structure, &tags, problem);
-    check_oxum(&structure, problem);
-    structure.package = read_package(path, &structure, problem)?;
-    Ok(structure)
-}
-
-fn small(structure: &Structure, path: &str) -> Option<Vec<u8>> {
-    let slice = structure.index.members.get(path).filter(|slice| slice.bytes <= SMALL_BYTES)?;
-    let mut content = Vec::new();
-    slice.reader(0).read_to_end(&mut content).ok()?;
-    Some(content)
-}
-
-fn check_bagit(structure: &Structure, problem: &mut dyn FnMut(Problem)) {
-    match small(structure, "bagit.txt") {
-        None => problem(Problem::new("member-missing", "bagit.txt", "is missing: the bundle was not completed")),
-        Some(text) if text != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n" => {
-            problem(Problem::new("bagit-version", "bagit.txt", "does not declare BagIt 1.0 in UTF-8"));
-        }
-        Some(_) => {}
-    }
-}
-
-/// The lines of a manifest: path to hash.
-fn read_manifest(structure: &Structure, name: &str, problem: &mut dyn FnMut(Problem)) -> BTreeMap<String, String> {
-    let mut manifest = BTreeMap::new();
-    let Some(text) = small(structure, name) else {
-        problem(Problem::new("member-missing", name, "is missing: the bundle was not completed"));
-        return manifest;
-    };
-    for (number, line) in String::from_utf8_lossy(&text).lines().enumerate() {
-        let parts = line.split_once("  ").filter(|(hash, path)| {
-            hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && crate::names::is_member_path(path)
-        });
-        let Some((hash, path)) = parts else {
-            problem(Problem::new("manifest-line", name, format!("line {} is not a hash and a path", number + 1)));
-            continue;
-        };
-        if manifest.insert(path.to_owned(), hash.to_ascii_lowercase()).is_some() {
-            problem(Problem::new("manifest-line", name, format!("names {path} twice")));
-        }
-    }
-    manifest
-}
-
-fn check_tags(structure: &Structure, tags: &BTreeMap<String, String>, problem: &mut dyn FnMut(Problem)) {
-    for (path, expected) in tags {
-        match small(structure, path) {
-            None => problem(Problem::new("member-missing", path, "is in the manifest and not in the tar")),
-            Some(content) => {
-                let found = hex(&Sha256::digest(&content));
-                if found != *expected {
-                    problem(Problem::new("member-hash", path, format!("SHA-256 is {found}, the manifest says {expected}")));
-                }
-            }
-        }
-    }
-}
-
-/// Every payload member has its line, every line its member, and nothing else is there.
-fn check_members(structure: &Structure, tags: &BTreeMap<String, String>, problem: &mut dyn FnMut(Problem)) {
-    if structure.manifest.is_empty() {
-        return;
-    }
-    for path in structure.index.members.keys() {
-        let known = structure.manifest.contains_key(path) || tags.contains_key(path) || path == "tagmanifest-sha256.txt";
-        if !known {
-            problem(Problem::new("member-unknown", path, "is in the tar and not in the manifest"));
-        }
-    }
-    for path in structure.manifest.keys() {
-        if !structure.index.members.contains_key(path) {
-            problem(Problem::new("member-missing", path, "is in the manifest and not in the tar"));
-        }
-    }
-}
-
-fn check_oxum(structure: &Structure, problem: &mut dyn FnMut(Problem)) {
-    let Some(text) = small(structure, "bag-info.txt") else { return };
-    let payload = structure.index.members.iter().filter(|(path, _)| path.starts_with("data/"));
-    let (bytes, members) = payload.fold((0_u64, 0_u64), |(bytes, members), (_, slice)| (bytes.saturating_add(slice.bytes), members + 1));
-    let found = format!("{bytes}.{members}");
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let claimed = text.lines().find_map(|line| line.strip_prefix("Payload-Oxum: ")).unwrap_or_default();
-    if claimed != found {
-        problem(Problem::new("payload-oxum", "bag-info.txt", format!("says {claimed}, the payload has {found}")));
-    }
-}
-
-fn read_package(path: &Path, structure: &Structure, problem: &mut dyn FnMut(Problem)) -> Result<Option<DataPackage>, Error> {
-    let name = "data/datapackage.json";
-    let Some(text) = small(structure, name) else { return Ok(None) };
-    // The version first: a newer descriptor may not even parse.
-    let version = serde_json::from_slice::<serde_json::Value>(&text).ok();
-    let version = version.as_ref().and_then(|value| value.pointer("/pannier/format")).and_then(serde_json::Value::as_str);
-    if let Some(version) = version
-        && major(version) > major(FORMAT_VERSION)
-    {
-        return Err(Error::NewerFormat { path: path.to_owned(), found: version.to_owned() });
-    }
-    if structure.manifest.get(name).is_some_and(|expected| *expected != hex(&Sha256::digest(&text))) {
-        problem(Problem::new("member-hash", name, "SHA-256 is not what the manifest says"));
-    }
-    match serde_json::from_slice(&text) {
-        Ok(package) => Ok(Some(package)),
-        Err(error) => {
-            problem(Problem::new("descriptor", name, format!("cannot be understood: {error}")));
-            Ok(None)
-        }
-    }
-}
-
-fn major(version: &str) -> u64 {
-    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
 }

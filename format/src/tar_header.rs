@@ -7,6 +7,8 @@ use crate::Problem;
 
 /// Headers and contents start at multiples of this.
 pub(crate) const BLOCK_BYTES: u64 = 512;
+/// One such block.
+pub(crate) type Block = [u8; 512];
 /// The longest extension header that is read; ours are a few bytes, hostile ones may claim anything.
 pub(crate) const EXTENSION_BYTES: u64 = 64 << 10;
 
@@ -37,7 +39,7 @@ pub(crate) struct TarHeader {
 
 impl TarHeader {
     /// Reads a header; the reason if it is none.
-    pub fn parse(block: &[u8; BLOCK_BYTES as usize]) -> Result<TarHeader, String> {
+    pub fn parse(block: &Block) -> Result<TarHeader, String> {
         let header = tar::Header::from_byte_slice(block);
         let unsigned = block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) });
         if checksum(&block[148..156]) != Some(unsigned.sum()) {
@@ -138,9 +140,9 @@ pub(crate) fn tar_problem(code: &str, detail: impl Into<String>) -> Problem {
 }
 
 /// Reads exactly one block at `offset`; `None` if the file ends before the block does.
-pub(crate) fn read_block(file: &std::fs::File, offset: u64) -> io::Result<Option<[u8; BLOCK_BYTES as usize]>> {
+pub(crate) fn read_block(file: &std::fs::File, offset: u64) -> io::Result<Option<Block>> {
     use std::os::unix::fs::FileExt;
-    let mut block = [0; BLOCK_BYTES as usize];
+    let mut block: Block = [0; 512];
     match file.read_exact_at(&mut block, offset) {
         Ok(()) => Ok(Some(block)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),

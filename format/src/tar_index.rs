@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::member::Slice;
-use crate::tar_header::{BLOCK_BYTES, EXTENSION_BYTES, Extensions, Kind, TarHeader, read_block, tar_problem};
+use crate::tar_header::{BLOCK_BYTES, Block, EXTENSION_BYTES, Extensions, Kind, TarHeader, read_block, tar_problem};
 use crate::{Problem, names};
 
 /// What may follow the last member, the end mark included: programs fill up to a block of their own, 10 KiB usually.
@@ -56,7 +56,7 @@ impl Scan<'_> {
             (self.problem)(tar_problem("tar-truncated", format!("ends at byte {} without its end mark", self.bytes)));
             return Ok(false);
         };
-        if block == [0; BLOCK_BYTES as usize] {
+        if block == [0; 512] {
             self.check_trailer()?;
             return Ok(false);
         }
@@ -122,7 +122,7 @@ impl Scan<'_> {
             return Ok(false);
         }
         self.at = end.next_multiple_of(BLOCK_BYTES);
-        let mut padding = [0; BLOCK_BYTES as usize];
+        let mut padding: Block = [0; 512];
         let padding = &mut padding[..usize::try_from(self.at - end).unwrap_or(0)];
         // Where the file ends within the padding, the missing end mark is named next.
         let read = self.file.read_at(padding, end)?;

@@ -172,6 +172,18 @@ impl Listing {
         start..end
     }
 
+    /// How many regular files there are.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File(_))).count() as u64
+    }
+
+    /// Bytes of all regular files.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File(_))).map(|entry| entry.bytes).sum()
+    }
+
     /// How an entry is called in problems.
     #[must_use]
     pub fn object(&self, index: usize) -> String {

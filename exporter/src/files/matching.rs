@@ -24,22 +24,32 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// Matches the rows of one file table. The location that the profile names counts; if it was not given, all do.
+    /// Matches the rows of one file table. First come locations whose name is a part of the row's path, then the one that
+    /// the profile names, then all others.
     #[must_use]
     pub fn new(table: &FileTable, rows: &[FileRow], listings: &[Listing]) -> Matching {
-        let named = listings.iter().position(|listing| listing.location.name == table.location);
-        let candidates: Vec<usize> = named.map_or_else(|| (0..listings.len()).collect(), |named| vec![named]);
         let found = rows
             .iter()
             .map(|row| {
-                candidates.iter().find_map(|listing| {
-                    let (entry, ambiguous) = find(table, row, &listings[*listing])?;
-                    Some(Found { listing: *listing, entry, ambiguous })
+                let mut candidates: Vec<usize> = (0..listings.len()).collect();
+                candidates.sort_by_key(|candidate| {
+                    let name = &listings[*candidate].location.name;
+                    (!is_part(row.path.as_deref(), name), *name != table.location)
+                });
+                candidates.into_iter().find_map(|listing| {
+                    let (entry, ambiguous) = find(table, row, &listings[listing])?;
+                    Some(Found { listing, entry, ambiguous })
                 })
             })
             .collect();
         Matching { found }
     }
+}
+
+/// A part of the path, its last one apart, has this name.
+fn is_part(path: Option<&[u8]>, name: &str) -> bool {
+    let mut parts = path.unwrap_or_default().rsplit(|byte| *byte == b'/' || *byte == b'\\').skip(1);
+    parts.any(|part| part == name.as_bytes())
 }
 
 /// The last part of a path of any kind; none if it ends in a separator.

@@ -189,3 +189,20 @@ fn no_location_at_all() {
     assert_eq!(problems(&made), [("files-not-given".into(), "file".into())]);
     assert_eq!(entries(&made).iter().map(|entry| entry.state).collect::<Vec<_>>(), [BlobState::Missing, BlobState::Missing]);
 }
+
+/// A second location, moved there by hand; the row's path says so, or nothing does.
+#[test]
+fn two_locations() {
+    let (folder, source, uploads) =
+        webui(&[("1", Some(b"/data/uploads/1_a"), "a"), ("2", Some(b"/mnt/archive/2_b"), "b"), ("3", Some(b"/data/uploads/3_c"), "c")]);
+    let archive = folder.path().join("archive");
+    std::fs::create_dir(&archive).unwrap();
+    for (place, name, content) in [(&uploads, "1_a", "1"), (&uploads, "2_b", "not this"), (&archive, "2_b", "2"), (&archive, "3_c", "3")] {
+        std::fs::write(place.join(name), content).unwrap();
+    }
+    let out = folder.path().join("o");
+    let made = bundle(&source, &out, &["--files", uploads.to_str().unwrap(), "--files", archive.to_str().unwrap()]);
+    let found: Vec<(String, Vec<u8>)> = entries(&made).iter().map(|entry| (entry.location.clone(), content(&made, entry))).collect();
+    let expected = [("uploads", "1"), ("archive", "2"), ("archive", "3"), ("uploads", "not this")];
+    assert_eq!(found, expected.map(|(location, content)| (location.to_string(), content.as_bytes().to_vec())));
+}

@@ -154,9 +154,10 @@ fn collection_names(tables: &[TableContext<'_>], profile: &Profile) -> Result<Ve
 fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet) -> CollectionMapping {
     let table = context.table;
     let id_source = id_source(table);
+    let preferred = preferred(context, &id_source);
     let merge = merge(context, &id_source);
     let Fields { fields, relations, dropped, columns, key_field, pending_key_field, unique } =
-        fields::derive(context, &id_source, merge.as_ref());
+        fields::derive(context, &id_source, preferred, merge.as_ref());
     let has_key_field = fields.iter().any(|field| field.name == key_field);
     let mut collection = CollectionMapping {
         name: name.to_owned(),
@@ -166,6 +167,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         columns: table.schema.fields.iter().map(|column| column.name.clone()).collect(),
         id: IdRule {
             source: id_source,
+            preferred,
             key_field,
             has_key_field,
             pending_key_field: pending_key_field.map(Box::new),
@@ -214,6 +216,13 @@ pub(super) fn id_source(table: &Table) -> IdSource {
         Some(columns) => source(columns.clone()),
         None => IdSource::Ordinal,
     }
+}
+
+/// The profile's choice among the columns of a key of several.
+fn preferred(context: &TableContext<'_>, id_source: &IdSource) -> Option<usize> {
+    let IdSource::Columns(columns) = id_source else { return None };
+    let wish = context.column(context.entry.id.as_deref()?)?;
+    columns.iter().position(|&column| column == wish)
 }
 
 fn merge(context: &TableContext<'_>, id_rule: &IdSource) -> Option<Merge> {

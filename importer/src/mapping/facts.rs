@@ -1,7 +1,7 @@
 //! What only a look at all rows tells: which keys cannot be ids, which differ in case only, which e-mail addresses are
 //! taken twice, and the rows of a merged table.
 //!
-//! Memory: 8 bytes for each key with an upper-case letter; for auth collections, which are small beside their data, a
+//! Memory: 8 bytes for each key with an upper-case letter (each key at all where ids are one column of a longer key); for auth collections, which are small beside their data, a
 //! hash per account and the rows of the merged table.
 
 use std::collections::{HashMap, HashSet};
@@ -50,9 +50,10 @@ impl Facts {
 
     /// The id of a record with this key.
     pub(super) fn record_id(&self, table: &str, rule: &IdRule, key: &[Value<'_>]) -> Option<RecordId> {
-        let natural = matches!(rule.source, IdSource::Column(_))
-            && (self.twins.is_empty() || !key.iter().filter_map(ids::natural_key).any(|key: String| self.twins.contains(&fold(&key))));
-        ids::key_id(table, key, natural)
+        match natural_part(rule, key).filter(|natural| self.twins.is_empty() || !self.twins.contains(&fold(natural))) {
+            Some(id) => Some(RecordId { id, derived: false }),
+            None => ids::derived_id(table, key),
+        }
     }
 }
 
@@ -104,17 +105,14 @@ impl<'m> Scanner<'m> {
     }
 
     fn key(&mut self, row: &[Value<'_>]) {
-        let key = ids::key_values(&self.collection.id.source, row);
-        let natural = match &key[..] {
-            [single] => ids::natural_key(single),
-            _ => None,
-        };
-        match natural {
+        let rule = &self.collection.id;
+        match natural_part(rule, &ids::key_values(&rule.source, row)) {
             None => self.facts.derived += 1,
-            Some(key) if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            // Part of a key need not be unique: all of them are remembered.
+            Some(key) if rule.preferred.is_some() || key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 let folded = fold(&key);
                 if !self.upper.insert(folded) {
-                    // Keys are unique: another one with this hash differs in case.
+                    // Whole keys are unique: another one with this hash differs in case.
                     self.facts.twins.insert(folded);
                 }
             }
@@ -125,14 +123,13 @@ impl<'m> Scanner<'m> {
     /// Keys with upper-case letters were seen: their lower-case partners may have come before them.
     #[must_use]
     pub fn needs_second_pass(&self) -> bool {
-        !self.upper.is_empty()
+        !self.upper.is_empty() && self.collection.id.preferred.is_none()
     }
 
     /// Takes a row of the table for the second time.
     pub fn row_again(&mut self, row: &[Value<'_>]) {
-        let key = ids::key_values(&self.collection.id.source, row);
-        let [single] = &key[..] else { return };
-        let Some(key) = ids::natural_key(single) else { return };
+        let rule = &self.collection.id;
+        let Some(key) = natural_part(rule, &ids::key_values(&rule.source, row)) else { return };
         let folded = fold(&key);
         if !key.bytes().any(|byte| byte.is_ascii_uppercase()) && self.upper.contains(&folded) {
             self.facts.twins.insert(folded);
@@ -166,6 +163,15 @@ impl IdSet {
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {
         self.hashes.contains(&ids::hash64(id))
+    }
+}
+
+/// The part of a key that can be the id as it stands: the only column of it, or the preferred one.
+fn natural_part(rule: &IdRule, key: &[Value<'_>]) -> Option<String> {
+    match rule.source {
+        IdSource::Column(_) => ids::natural_key(key.first()?),
+        IdSource::Columns(_) => ids::natural_key(key.get(rule.preferred?)?),
+        IdSource::Ordinal => None,
     }
 }
 

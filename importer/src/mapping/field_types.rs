@@ -196,6 +196,9 @@ fn losses(kind: &FieldKind, found: &Found) -> Vec<PossibleLoss> {
             if found.reals > 0 || (*encoding == JsonEncoding::Document && found.texts > 0) {
                 possible(LossyKind::NumberSpelling);
             }
+            if found.reals > 0 {
+                possible(LossyKind::NotFinite);
+            }
         }
         _ => {}
     }

@@ -27,7 +27,7 @@ pub(super) struct Fields {
 }
 
 /// Derives the fields.
-pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, merge: Option<&Merge>) -> Fields {
+pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, preferred: Option<usize>, merge: Option<&Merge>) -> Fields {
     let mut names = NameSet::default();
     for name in context.entry.fields.keys() {
         names.claim(name, name);
@@ -67,14 +67,24 @@ pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, merge: Op
             fields.push(field);
         }
     }
-    let pending_key_field = key_field_of(context, id_source, id_column, &key_field, &mut fields, &mut columns);
+    let pending_key_field =
+        key_field_of(context, id_is_key(id_source, preferred, id_column), id_column, &key_field, &mut fields, &mut columns);
     Fields { fields, relations, dropped: dropped(context, &password), columns, key_field, pending_key_field, unique }
+}
+
+/// The values of the column `id` become the record ids, as far as they can.
+fn id_is_key(id_source: &IdSource, preferred: Option<usize>, id_column: Option<usize>) -> bool {
+    match id_source {
+        IdSource::Column(column) => Some(*column) == id_column,
+        IdSource::Columns(columns) => preferred.is_some_and(|position| columns.get(position).copied() == id_column),
+        IdSource::Ordinal => false,
+    }
 }
 
 /// Puts the field of the column `id` first if it is certain to be needed, else returns it.
 fn key_field_of(
     context: &TableContext<'_>,
-    id_source: &IdSource,
+    id_is_key: bool,
     id_column: Option<usize>,
     name: &str,
     fields: &mut Vec<FieldMapping>,
@@ -86,7 +96,7 @@ fn key_field_of(
     }
     let named = NamedColumn { index, column: &context.table.schema.fields[index], name: name.to_owned() };
     let field = named.into_field(context.entry, FieldSource::Column);
-    if *id_source == IdSource::Column(index) && !context.entry.always_key {
+    if id_is_key && !context.entry.always_key {
         return Some(field);
     }
     columns.insert(index, name.to_owned());

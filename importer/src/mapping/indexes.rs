@@ -120,8 +120,13 @@ impl Builder<'_, '_> {
         if let Some(field) = self.columns.get(&index) {
             return Some(field.clone());
         }
-        let is_id = column.eq_ignore_ascii_case("id") && self.collection.id.source == IdSource::Column(index);
-        is_id.then(|| "id".to_owned())
+        let rule = &self.collection.id;
+        let is_id = match &rule.source {
+            IdSource::Column(column) => *column == index,
+            IdSource::Columns(columns) => rule.preferred.is_some_and(|position| columns.get(position) == Some(&index)),
+            IdSource::Ordinal => false,
+        };
+        (is_id && column.eq_ignore_ascii_case("id")).then(|| "id".to_owned())
     }
 
     /// What keeps rows apart that SQL held apart because of a NULL, which here is `''` or 0 like any other; or why the
@@ -134,7 +139,8 @@ impl Builder<'_, '_> {
             if info.found.invalid_texts > 0 {
                 return Err("carried over without UNIQUE: texts that are not UTF-8 may become equal");
             }
-            if info.not_null || field == "id" {
+            let in_key = self.context.table.schema.primary_key.iter().any(|name| Some(name.as_str()) == *column);
+            if info.not_null || field == "id" || (in_key && info.found.nulls == 0) {
                 continue;
             }
             match self.collection.field(field).map(|field| &field.kind) {
@@ -209,7 +215,9 @@ impl Builder<'_, '_> {
         let field: &FieldMapping = self.collection.id.pending_key_field.as_deref()?;
         let fields = vec![field.name.clone()];
         let column = self.context.table.schema.fields.iter().find(|column| column.name.eq_ignore_ascii_case("id"))?;
-        let unique = column.pannier.found.invalid_texts == 0 && column.pannier.found.nulls == 0;
+        let found = &column.pannier.found;
+        let alone = matches!(self.collection.id.source, IdSource::Column(_));
+        let unique = alone && found.invalid_texts == 0 && found.nulls == 0;
         let name = self.claim(&fields);
         Some(self.statement(name, fields, unique, &[]))
     }

@@ -123,6 +123,8 @@ pub struct AuthRule {
 pub struct IdRule {
     /// The key it comes from.
     pub source: IdSource,
+    /// Position in a key of several columns whose value is the id where no other row has it; else ids are derived.
+    pub preferred: Option<usize>,
     /// Name for the field that holds the column called `id`, should ids have to be derived.
     pub key_field: String,
     /// `key_field` exists: it is in the mapping's fields.
@@ -138,7 +140,7 @@ pub struct IdRule {
 pub enum IdSource {
     /// One column: its text or digits are the id where `PocketBase` takes them, else the id is derived from them.
     Column(usize),
-    /// Several columns: ids are always derived.
+    /// Several columns: ids are derived from all, unless one is preferred.
     Columns(Vec<usize>),
     /// No usable key: ids are derived from the row's position in the bundle.
     Ordinal,

@@ -50,6 +50,8 @@ pub(super) struct TableEntry {
     pub(super) auth: Option<AuthEntry>,
     /// A table whose rows complete these, by the same key.
     pub(super) merge: Option<String>,
+    /// One column of a key of several: its values are the ids, as far as they are unique.
+    pub(super) id: Option<String>,
     /// The name of the field for the original key, where ids are derived.
     pub(super) key: Option<String>,
     /// The original key has a field even if no id is derived.
@@ -155,6 +157,7 @@ impl TableEntry {
         collection: None,
         auth: None,
         merge: None,
+        id: None,
         key: None,
         always_key: false,
         created: None,

@@ -260,3 +260,26 @@ fn uri(path: &Path, query: &str) -> String {
     }
     uri + "?" + query
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without SQLite's locks nobody is kept from writing, so that a write has to end the reading.
+    #[test]
+    fn a_change_without_locks_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, path) = (folder.path().join("first.db"), folder.path().join("copy.db"));
+        let writer = Connection::open(&first).expect("opened");
+        writer.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES(1);").expect("written");
+        // As a killed process leaves it, and without the index.
+        for suffix in ["", "-wal"] {
+            std::fs::copy(beside(&first, suffix), beside(&path, suffix)).expect("copied");
+        }
+        let opened = Opened::open(&path, Freeze::Snapshot).expect("opened");
+        assert_eq!(opened.tidy.access, Access::WalWithoutIndex);
+        assert!(opened.check_unlocked().is_ok());
+        Connection::open(&path).and_then(|other| other.execute_batch("INSERT INTO t VALUES(2)")).expect("written");
+        assert!(matches!(opened.check_unlocked(), Err(Error::ChangedWithoutLocks { .. })));
+    }
+}
