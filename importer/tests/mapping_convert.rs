@@ -300,7 +300,7 @@ fn one_column_of_a_longer_key() {
 
 #[test]
 fn names_that_the_server_has_for_itself() {
-    let columns = ["id TEXT", "created TEXT", "expand TEXT", "a b TEXT", "a-b TEXT", "_x TEXT"];
+    let columns = ["id TEXT", "created TEXT", "expand TEXT", "a.b TEXT", "a-b TEXT", "_x TEXT"];
     let row: &[Value<'static>] = &[text("i"), text("2020-01-01"), text("e"), text("1"), text("2"), text("3")];
     let (mapping, bodies) = records(source("_t", &columns, &["id"], &[row]));
     assert_eq!(mapping.collections[0].name, "t");
