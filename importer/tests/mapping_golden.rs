@@ -1,4 +1,4 @@
-//! The derived plans of three Open WebUI databases as tested text: what a change of rule or profile does shows here.
+//! The derived plans of three `Open WebUI` databases as tested text: what a change of rule or profile does shows here.
 //!
 //! `PANNIER_BLESS=1 cargo test --test mapping_golden` writes the texts anew; read the difference before committing it.
 
