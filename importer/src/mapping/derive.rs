@@ -156,7 +156,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
     let id_source = id_source(table);
     let preferred = preferred(context, &id_source);
     let merge = merge(context, &id_source);
-    let Fields { fields, relations, dropped, columns, key_field, pending_key_field, unique } =
+    let Fields { all: fields, relations, dropped, columns, key_field, pending_key_field, unique } =
         fields::derive(context, &id_source, preferred, merge.as_ref());
     let has_key_field = fields.iter().any(|field| field.name == key_field);
     let mut collection = CollectionMapping {

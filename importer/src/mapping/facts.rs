@@ -24,7 +24,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// How many records get an id that is not their key.
+    /// How many records get an id that is not their key; a few more if three keys or more differ in case only.
     #[must_use]
     pub fn derived_ids(&self) -> u64 {
         self.derived
