@@ -73,6 +73,13 @@ impl TableShape {
         }
     }
 
+    /// Whether a part is the one that was written.
+    pub fn check_hash(&self, slice: &Slice, expected: &str) -> Result<(), Error> {
+        let found = slice.sha256().map_err(|source| Error::Read { path: self.bundle.clone(), source })?;
+        if found == expected { Ok(()) } else { Err(self.damaged("a part is not what the manifest says")) }
+    }
+
+    /// Opens a part.
     pub fn open(&self, slice: Slice) -> Result<Part, Error> {
         self.check_footer(&slice)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);

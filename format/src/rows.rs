@@ -13,10 +13,14 @@ use crate::odd::OddColumn;
 use crate::part::{Part, TableShape};
 use crate::{Error, Table, Value};
 
-/// Reads the rows of one table in the order in which they were written.
+/// A part that is still to be read, and the hash that it must have; without one if that was checked before.
+pub(crate) type UnreadPart = (Slice, Option<String>);
+
+/// Reads the rows of one table in the order in which they were written. A part's hash is checked before its rows are given out,
+/// so that to read is to verify.
 pub struct TableReader {
     table: TableShape,
-    parts: VecDeque<Slice>,
+    parts: VecDeque<UnreadPart>,
     part: Option<Part>,
     groups: VecDeque<usize>,
     group: Option<ParquetRecordBatchReader>,
@@ -26,10 +30,10 @@ pub struct TableReader {
 }
 
 impl TableReader {
-    pub(crate) fn new(bundle: &std::path::Path, table: &Table, parts: Vec<Slice>) -> Self {
+    pub(crate) fn new(bundle: &std::path::Path, table: &Table, parts: impl IntoIterator<Item = UnreadPart>) -> Self {
         TableReader {
             table: TableShape::new(bundle, table),
-            parts: parts.into(),
+            parts: parts.into_iter().collect(),
             part: None,
             groups: VecDeque::new(),
             group: None,
@@ -65,7 +69,10 @@ impl TableReader {
                 self.group_bytes_left = self.table.group_bytes();
                 continue;
             }
-            let Some(slice) = self.parts.pop_front() else { return Ok(None) };
+            let Some((slice, sha256)) = self.parts.pop_front() else { return Ok(None) };
+            if let Some(expected) = sha256 {
+                self.table.check_hash(&slice, &expected)?;
+            }
             let part = self.table.open(slice)?;
             self.groups = (0..part.groups()).collect();
             self.part = Some(part);

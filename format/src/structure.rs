@@ -43,15 +43,19 @@ pub(crate) fn inspect(path: &Path, problem: &mut dyn FnMut(Problem)) -> Result<S
     let file = File::open(path).map_err(read_error)?;
     let mut tar_problems = Vec::new();
     let index = index(file, &mut |problem| tar_problems.push(problem)).map_err(read_error)?;
-    if index.members.is_empty() && index.name.is_empty() {
-        return Err(not_ours(if index.bytes == 0 { "it is empty" } else { "it is not a tar with a bag in it" }));
+    if index.bytes == 0 {
+        return Err(not_ours("it is empty"));
+    }
+    // A tar whose first header is damaged is a damaged bundle; it may have been one.
+    if index.members.is_empty() && index.name.is_empty() && !index.is_tar {
+        return Err(not_ours("it is not a tar with a bag in it"));
     }
     tar_problems.into_iter().for_each(&mut *problem);
     let mut structure = Structure { index, manifest: BTreeMap::new(), package: None, identity: String::new() };
     check_bagit(&structure, problem);
     let tags = read_manifest(&structure, TAG_MANIFEST, problem);
     if let Some(slice) = structure.index.members.get(TAG_MANIFEST) {
-        structure.identity = hash(slice).map_err(read_error)?;
+        structure.identity = slice.sha256().map_err(read_error)?;
     }
     check_tags(&structure, &tags, problem);
     structure.manifest = read_manifest(&structure, MANIFEST, problem);
@@ -59,18 +63,6 @@ pub(crate) fn inspect(path: &Path, problem: &mut dyn FnMut(Problem)) -> Result<S
     check_oxum(&structure, problem);
     structure.package = read_package(path, &structure, problem)?;
     Ok(structure)
-}
-
-fn hash(slice: &Slice) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut content = slice.reader(0);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match content.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }
 
 /// A member's content, if it is there; the reason if it is too long.

@@ -170,7 +170,7 @@ fn digest_table(bundle: &Path, table: &Table, parts: Vec<Slice>) -> Result<(RowD
     let columns: Vec<String> = table.schema.fields.iter().map(|column| column.name.clone()).collect();
     let mut digester = RowDigester::new(&columns);
     let mut found = vec![Found::default(); columns.len()];
-    let mut reader = TableReader::new(bundle, table, parts);
+    let mut reader = TableReader::new(bundle, table, parts.into_iter().map(|part| (part, None)));
     while let Some(batch) = reader.next_batch()? {
         let mut row = Vec::with_capacity(columns.len());
         for index in 0..batch.rows() {

@@ -23,7 +23,7 @@ impl BlobIndex {
     /// Reads the index; `None` if it cannot be read, which is named when it is read as a table.
     pub fn read(bundle: &Path, package: &DataPackage, parts: Vec<Slice>) -> Option<BlobIndex> {
         let mut index = BlobIndex { wanted: BTreeMap::new(), totals: BlobTotals::default(), problems: Vec::new() };
-        let mut reader = TableReader::new(bundle, &package.pannier.index, parts);
+        let mut reader = TableReader::new(bundle, &package.pannier.index, parts.into_iter().map(|part| (part, None)));
         while let Some(batch) = reader.next_batch().ok()? {
             index.add(&batch);
         }
