@@ -101,7 +101,8 @@ impl TableShape {
         if footer_bytes > FOOTER_BYTES || footer_bytes + 8 > slice.bytes {
             return Err(self.damaged("a part lies about the size of its footer"));
         }
-        Ok(())
+        page_guard::check_footer(slice, slice.bytes - 8 - footer_bytes, footer_bytes, self.columns.len())
+            .map_err(|error| self.damaged(&format!("a part's footer is not allowed: {error}")))
     }
 
     /// The part's schema, if it has the table's columns and no others, with texts and blobs read as views, which refer to the
@@ -146,6 +147,11 @@ fn viewed(field: &Field) -> Field {
 impl Part {
     pub fn groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
+    }
+
+    /// How many rows a row group says it has; negative: it lies.
+    pub fn group_rows(&self, group: usize) -> i64 {
+        self.metadata.metadata().row_group(group).num_rows()
     }
 
     /// A reader of one row group, after a look at what its pages claim.

@@ -26,6 +26,8 @@ pub struct TableReader {
     group: Option<ParquetRecordBatchReader>,
     /// What the values of the current row group may still take.
     group_bytes_left: u64,
+    /// Rows that the current row group claims and has not shown.
+    group_rows_left: i64,
     rows: u64,
 }
 
@@ -38,6 +40,7 @@ impl TableReader {
             groups: VecDeque::new(),
             group: None,
             group_bytes_left: 0,
+            group_rows_left: 0,
             rows: 0,
         }
     }
@@ -63,10 +66,14 @@ impl TableReader {
                     return self.take_batch(&batch).map(Some);
                 }
                 self.group = None;
+                if self.group_rows_left != 0 {
+                    return Err(self.table.damaged("a row group lies about the number of its rows"));
+                }
             }
             if let (Some(group), Some(part)) = (self.groups.pop_front(), &self.part) {
                 self.group = Some(part.group(&self.table, group)?);
                 self.group_bytes_left = self.table.group_bytes();
+                self.group_rows_left = part.group_rows(group);
                 continue;
             }
             let Some((slice, sha256)) = self.parts.pop_front() else { return Ok(None) };
@@ -82,6 +89,7 @@ impl TableReader {
     fn take_batch(&mut self, batch: &RecordBatch) -> Result<RowBatch, Error> {
         let first_row = self.rows;
         self.rows += batch.num_rows() as u64;
+        self.group_rows_left = self.group_rows_left.saturating_sub_unsigned(batch.num_rows() as u64);
         let batch = RowBatch::new(&self.table, batch, first_row)?;
         // A dictionary can make few bytes stand for very many: no danger to memory, but to whoever waits for the end.
         let left = self.group_bytes_left.checked_sub(batch.bytes());

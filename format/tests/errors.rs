@@ -17,6 +17,7 @@ fn every_variant() -> Vec<Error> {
         Error::Create { path: path(), source: io() },
         Error::Write { path: path(), source: io() },
         Error::ReadBlob { source: io() },
+        Error::TooManyColumns { tables: 1000, columns: 100_000 },
         Error::Read { path: path(), source: io() },
         Error::NotABundle { path: path(), reason: "it is empty".to_owned() },
         Error::Damaged { path: path(), reason: "data/x is missing".to_owned() },
@@ -30,7 +31,11 @@ fn every_variant() -> Vec<Error> {
     for error in &all {
         match error {
             Error::OutputExists { .. } | Error::Create { .. } | Error::Write { .. } | Error::ReadBlob { .. } | Error::Read { .. } => {}
-            Error::NotABundle { .. } | Error::Damaged { .. } | Error::NewerFormat { .. } | Error::Parquet { .. } => {}
+            Error::TooManyColumns { .. }
+            | Error::NotABundle { .. }
+            | Error::Damaged { .. }
+            | Error::NewerFormat { .. }
+            | Error::Parquet { .. } => {}
             Error::RowWidth { .. } | Error::MemberPath { .. } | Error::TableUnfinished { .. } | Error::Descriptor { .. } => {}
         }
     }
