@@ -57,7 +57,7 @@ fn read_rows(bundle: &Bundle) -> Result<usize, Error> {
 fn label(place: &Place) -> &str {
     match place.path.strip_prefix("small/").unwrap() {
         PART => "part",
-        path if path.ends_with(".zst") => "packed-blob",
+        path if path.contains(".zst") => "packed-blob",
         path if path.contains("/sha256/") => "plain-blob",
         path => path.rsplit('/').next().unwrap(),
     }
@@ -119,7 +119,7 @@ fn end_breakages(tar: &[u8], end: usize) -> Vec<(String, Vec<u8>)> {
     all.push(("append zeros".to_owned(), [tar, &[0; 9216]].concat()));
     all.push(("append half a block".to_owned(), [tar, &[0; 256]].concat()));
     all.push(("append data".to_owned(), [tar, &[1; 512]].concat()));
-    all.push(("append a mebibyte of zeros".to_owned(), [tar, &[0; 1 << 20]].concat()));
+    all.push(("append a mebibyte of zeros".to_owned(), [tar, &vec![0; 1 << 20]].concat()));
     all
 }
 

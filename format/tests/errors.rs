@@ -30,13 +30,20 @@ fn every_variant() -> Vec<Error> {
     ];
     for error in &all {
         match error {
-            Error::OutputExists { .. } | Error::Create { .. } | Error::Write { .. } | Error::ReadBlob { .. } | Error::Read { .. } => {}
-            Error::TooManyColumns { .. }
+            Error::OutputExists { .. }
+            | Error::Create { .. }
+            | Error::Write { .. }
+            | Error::ReadBlob { .. }
+            | Error::TooManyColumns { .. }
+            | Error::Read { .. }
             | Error::NotABundle { .. }
             | Error::Damaged { .. }
             | Error::NewerFormat { .. }
-            | Error::Parquet { .. } => {}
-            Error::RowWidth { .. } | Error::MemberPath { .. } | Error::TableUnfinished { .. } | Error::Descriptor { .. } => {}
+            | Error::Parquet { .. }
+            | Error::RowWidth { .. }
+            | Error::MemberPath { .. }
+            | Error::TableUnfinished { .. }
+            | Error::Descriptor { .. } => {}
         }
     }
     all

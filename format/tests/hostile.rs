@@ -142,9 +142,12 @@ fn members_and_manifests_that_disagree() {
 fn reseal_tag(forged: &mut Forged, name: &str, content: &[u8]) {
     use sha2::Digest;
     let tags = String::from_utf8(forged.get("tagmanifest-sha256.txt").clone()).unwrap();
-    let lines = tags.lines().map(|line| match line.ends_with(&format!("  {name}")) {
-        true => format!("{}  {name}\n", pannier_format::hex(&sha2::Sha256::digest(content))),
-        false => format!("{line}\n"),
+    let lines = tags.lines().map(|line| {
+        if line.ends_with(&format!("  {name}")) {
+            format!("{}  {name}\n", pannier_format::hex(&sha2::Sha256::digest(content)))
+        } else {
+            format!("{line}\n")
+        }
     });
     *forged.get("tagmanifest-sha256.txt") = lines.collect::<String>().into_bytes();
 }
@@ -231,7 +234,7 @@ fn a_newer_format_says_so() {
 #[test]
 fn blobs_that_are_something_else() {
     let mut forged = Forged::small();
-    let packed = forged.members.iter().find(|(path, _)| path.ends_with(".zst")).unwrap().0.clone();
+    let packed = forged.packed_path();
     *forged.get(&packed) = b"not zstd".to_vec();
     forged.seal();
     let folder = tempfile::tempdir().unwrap();

@@ -185,8 +185,11 @@ fn encodings_that_let_few_bytes_stand_for_many() {
     assert_eq!(judge(&written(vec![("v", texts())], second), 100), REFUSED);
 }
 
+/// Column, class and value of an odd value.
+type Item<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a [u8]>);
+
 /// What `verify` says of a column of odd values with the given items in its first row.
-fn judge_odd(items: &[(Option<&str>, Option<&str>, Option<&[u8]>)], value: Option<&str>) -> String {
+fn judge_odd(items: &[Item<'_>], value: Option<&str>) -> String {
     let fields = Fields::from(vec![
         Field::new("column", DataType::Utf8, true),
         Field::new("class", DataType::Utf8, true),

@@ -4,6 +4,7 @@
 
 pub mod parquet_file;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pannier_format::{
@@ -142,7 +143,7 @@ pub fn pax(records: &[(&str, &str)]) -> Vec<u8> {
         while format!("{length} {key}={value}\n").len() != length {
             length += 1;
         }
-        content.push_str(&format!("{length} {key}={value}\n"));
+        writeln!(content, "{length} {key}={value}").unwrap();
     }
     member(b"small/pax", b'x', content.as_bytes())
 }
@@ -178,6 +179,12 @@ impl Forged {
         self.members.retain(|(other, _)| other != path);
     }
 
+    /// The path of the blob that is stored compressed.
+    pub fn packed_path(&self) -> String {
+        let hash = hex(&Sha256::digest(packed()));
+        self.members.iter().find(|(path, _)| path.contains(&hash)).unwrap().0.clone()
+    }
+
     /// Changes the descriptor.
     pub fn describe(&mut self, change: impl FnOnce(&mut serde_json::Value)) {
         let content = self.get("data/datapackage.json");
@@ -200,7 +207,8 @@ impl Forged {
 
     fn manifest(&self, wanted: impl Fn(&str) -> bool) -> Vec<u8> {
         let lines = self.members.iter().filter(|(path, _)| wanted(path));
-        lines.map(|(path, content)| format!("{}  {path}\n", hex(&Sha256::digest(content)))).collect::<String>().into_bytes()
+        let lines: Vec<_> = lines.map(|(path, content)| format!("{}  {path}\n", hex(&Sha256::digest(content)))).collect();
+        lines.concat().into_bytes()
     }
 
     /// The tar as it stands, sealed or not.
