@@ -1,3 +1,118 @@
-//! The command line.
+//! `pannier-export`: the command line. Errors come as two lines, `error:` and `hint:`, and an exit code.
 
-fn main() {}
+mod arguments;
+mod show;
+mod terminal;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command, Common, SnapshotArguments};
+use clap::Parser;
+use nix::sys::signal::{SigSet, Signal};
+use pannier_exporter::files::Location;
+use pannier_exporter::source::sqlite::SqliteSource;
+use pannier_exporter::url::{self, SourceUrl};
+use pannier_exporter::{Error, ExportRequest, Interrupt, export, plan};
+use pannier_format::WriterOptions;
+use terminal::Terminal;
+
+/// Finished, with problems in the data.
+const EXIT_PROBLEMS: u8 = 3;
+/// Ended by SIGINT or SIGTERM.
+const EXIT_INTERRUPTED: i32 = 130;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let interrupt = Interrupt::new();
+    listen(interrupt.clone());
+    let outcome = match &arguments.command {
+        Command::Plan(common) => run_plan(common, &interrupt),
+        Command::Snapshot(snapshot) => run_snapshot(snapshot, &interrupt),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        // An error that an interruption caused is that interruption.
+        Err(_) if interrupt.is_asked() => fail(&Error::Interrupted),
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "errors are shown here and nowhere else")]
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error: {}\nhint: {}", error.chain(), error.hint());
+    ExitCode::from(error.exit_code())
+}
+
+/// Waits for signals in a thread of its own: the first asks the export to stop, the second ends the process.
+fn listen(interrupt: Interrupt) {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    // Before any other thread starts, so that all inherit the mask and only the one below receives them.
+    if signals.thread_block().is_err() {
+        return;
+    }
+    std::thread::spawn(move || {
+        while signals.wait().is_ok() {
+            if interrupt.is_asked() {
+                std::process::exit(EXIT_INTERRUPTED);
+            }
+            interrupt.ask();
+        }
+    });
+}
+
+fn source(given: &str) -> Result<SqliteSource, Error> {
+    match url::parse(given)? {
+        SourceUrl::Sqlite(path) => Ok(SqliteSource::new(&path)),
+    }
+}
+
+fn run_plan(common: &Common, interrupt: &Interrupt) -> Result<u8, Error> {
+    let source = source(&common.source)?;
+    let locations = Location::parse_all(&common.files)?;
+    let report = plan(&source, &locations, common.profile.as_ref(), interrupt)?;
+    if common.json {
+        show::json(&report)?;
+    } else if !common.quiet {
+        show::plan(&report);
+    }
+    Ok(if report.problems.is_empty() { 0 } else { EXIT_PROBLEMS })
+}
+
+fn run_snapshot(arguments: &SnapshotArguments, interrupt: &Interrupt) -> Result<u8, Error> {
+    let common = &arguments.common;
+    let SourceUrl::Sqlite(path) = url::parse(&common.source)?;
+    let source = SqliteSource::new(&path);
+    let locations = Location::parse_all(&common.files)?;
+    let request = ExportRequest {
+        source: &source,
+        locations: &locations,
+        profile: common.profile.clone(),
+        freeze: arguments.freeze.into(),
+        out: arguments.out.clone(),
+        options: WriterOptions { name: bundle_name(arguments, &path)?, epoch_s: epoch_s()? },
+    };
+    let mut terminal = Terminal::new(common.quiet);
+    let report = export(request, &mut terminal, interrupt);
+    terminal.clear();
+    let report = report?;
+    let view = show::SnapshotView::new(&report, terminal.elapsed());
+    if common.json {
+        show::json(&view)?;
+    } else if !common.quiet {
+        show::snapshot(&view);
+    }
+    Ok(if report.problem_counts.is_empty() { 0 } else { EXIT_PROBLEMS })
+}
+
+fn bundle_name(arguments: &SnapshotArguments, database: &std::path::Path) -> Result<String, Error> {
+    let name = arguments.name.clone().unwrap_or_else(|| url::bundle_name(database));
+    if pannier_format::names::is_bundle_name(&name) { Ok(name) } else { Err(Error::BadName { name }) }
+}
+
+fn epoch_s() -> Result<Option<i64>, Error> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let value = value.to_string_lossy();
+    value.parse().map(Some).map_err(|_| Error::BadEpoch { value: value.into_owned() })
+}

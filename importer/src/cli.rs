@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+const TARGET_HELP: &str = "The PocketBase server, for instance http://127.0.0.1:8090";
+const TARGET_LONG_HELP: &str = "The PocketBase server, for instance http://127.0.0.1:8090\n\nCredentials of a superuser come from \
+    PANNIER_PB_IDENTITY with PANNIER_PB_PASSWORD (or PANNIER_PB_PASSWORD_FILE), or from PANNIER_PB_TOKEN.";
+
 /// Replays a bundle into PocketBase and proves that nothing was lost.
 #[derive(Debug, Parser)]
 #[command(name = "pannier-import", version, max_term_width = 110)]
@@ -48,12 +52,10 @@ pub struct BundleArgs {
 pub struct TargetArgs {
     /// The bundle file
     pub bundle: PathBuf,
-    /// The PocketBase server, for instance http://127.0.0.1:8090
-    ///
-    /// Credentials of a superuser come from PANNIER_PB_IDENTITY with PANNIER_PB_PASSWORD (or PANNIER_PB_PASSWORD_FILE),
-    /// or from PANNIER_PB_TOKEN.
-    #[arg(long)]
+    /// Address of the PocketBase server.
+    #[arg(long, value_name = "URL", help = TARGET_HELP, long_help = TARGET_LONG_HELP)]
     pub target: String,
+    /// How tables become collections.
     #[command(flatten)]
     pub mapping: MappingArgs,
 }
@@ -72,12 +74,13 @@ pub struct MappingArgs {
 pub struct SchemaArgs {
     /// The bundle file
     pub bundle: PathBuf,
-    /// The PocketBase server
-    #[arg(long)]
+    /// Address of the PocketBase server.
+    #[arg(long, value_name = "URL", help = TARGET_HELP, long_help = TARGET_LONG_HELP)]
     pub target: Option<String>,
-    /// Write a migration for pb_migrations into this folder instead
-    #[arg(long, value_name = "DIR")]
+    /// Folder for a migration.
+    #[arg(long, value_name = "DIR", help = "Write a migration for pb_migrations into this folder instead")]
     pub emit: Option<PathBuf>,
+    /// How tables become collections.
     #[command(flatten)]
     pub mapping: MappingArgs,
 }
@@ -94,6 +97,7 @@ pub enum Blobs {
 /// `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
+    /// Bundle, server and profile.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Where report.json, report.md, failures.ndjson and accounts-to-reset.csv go
@@ -110,6 +114,7 @@ pub struct ApplyArgs {
 /// `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
+    /// Bundle, server and profile.
     #[command(flatten)]
     pub target: TargetArgs,
     /// Where report.json and report.md go

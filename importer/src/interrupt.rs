@@ -1,14 +1,26 @@
 //! Ctrl-C and the signal to end.
 
-/// Returns when the program is asked to stop.
-pub async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// From its making on, the program is no longer ended by these signals, but told: nothing that was begun is left undone.
+pub struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    /// Starts to listen.
+    pub fn listen() -> io::Result<Interrupt> {
+        Ok(Interrupt { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when the program is asked to stop, also if it was asked since it started to listen.
+    pub async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -53,7 +53,7 @@ fn print_error(error: &ImportError) {
 
 async fn run(cli: &Cli) -> Result<ExitCode, ImportError> {
     let monitor = &mut Monitor::new(cli.quiet);
-    match &cli.command {
+    let code = match &cli.command {
         Command::Inspect(args) => print(cli, &inspect::inspect(&args.bundle)?),
         Command::Verify(args) => print(cli, &verify::verify(&args.bundle, monitor)?),
         Command::Schema(args) => {
@@ -83,7 +83,8 @@ async fn run(cli: &Cli) -> Result<ExitCode, ImportError> {
             report::write(&args.report, "What compare found", &document)?;
             print(cli, &document)
         }
-    }
+    };
+    Ok(code)
 }
 
 /// The server first: a wrong password should not cost the time that it takes to read a bundle.
@@ -104,7 +105,7 @@ async fn connect(cli: &Cli, target: &str) -> Result<Session, ImportError> {
     .await
 }
 
-fn print(cli: &Cli, document: &impl Document) -> Result<ExitCode, ImportError> {
+fn print(cli: &Cli, document: &impl Document) -> ExitCode {
     use std::io::Write as _;
     let text = if cli.json {
         serde_json::to_string_pretty(document).unwrap_or_default() + "\n"
@@ -115,5 +116,5 @@ fn print(cli: &Cli, document: &impl Document) -> Result<ExitCode, ImportError> {
     };
     // A reader that went away (`| head`) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(ExitCode::from(if document.has_problems() { exit::PROBLEMS } else { 0 }))
+    ExitCode::from(if document.has_problems() { exit::PROBLEMS } else { 0 })
 }

@@ -212,8 +212,11 @@ impl Looked {
             lossy: 0,
             refused: 0,
         };
-        let targets = collection.relations.iter().filter_map(|relation| prepared.index_of(&relation.collection).map(|target| (relation, target)));
-        let targets: Vec<_> = targets.map(|(relation, target)| Ok((relation, target, prepared.ids(target, |_| true)?))).collect::<Result<_, ImportError>>()?;
+        let targets =
+            collection.relations.iter().filter_map(|relation| prepared.index_of(&relation.collection).map(|target| (relation, target)));
+        let targets: Vec<_> = targets
+            .map(|(relation, target)| Ok((relation, target, prepared.ids(target, |_| true)?)))
+            .collect::<Result<_, ImportError>>()?;
         let relations: Vec<RelationConverter<'_>> = targets
             .iter()
             .map(|(relation, target, ids): &(_, usize, IdSet)| {

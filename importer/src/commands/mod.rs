@@ -17,11 +17,10 @@ pub trait Document: Serialize {
 /// A table of text: columns as wide as their widest cell, numbers to the right.
 #[must_use]
 pub fn text_table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |index: usize| {
-        rows.iter().map(|row| row[index].chars().count()).chain([header[index].chars().count()]).max().unwrap_or(0)
-    };
+    let width = |index: usize| rows.iter().map(|row| row[index].chars().count()).chain([header[index].chars().count()]).max().unwrap_or(0);
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let numeric = |index: usize| !rows.is_empty() && rows.iter().all(|row| row[index].chars().all(|c| c.is_ascii_digit() || ".,-%".contains(c)));
+    let numeric =
+        |index: usize| !rows.is_empty() && rows.iter().all(|row| row[index].chars().all(|c| c.is_ascii_digit() || ".,-%".contains(c)));
     let right: Vec<bool> = (0..header.len()).map(numeric).collect();
     let line = |cells: &[String]| {
         let mut line = String::new();
@@ -46,8 +45,10 @@ pub fn bytes_text(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
-/// A name for a terminal: control characters, which a name may hold, are shown and not obeyed.
+/// A name for a terminal: control characters and those that turn the direction of writing are shown and not obeyed.
 #[must_use]
 pub fn shown(name: &str) -> String {
-    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    let obeyed =
+        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    name.chars().flat_map(|c| if obeyed(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

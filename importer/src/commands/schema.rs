@@ -81,7 +81,9 @@ fn migration(definitions: &[Value], prepared: &Prepared) -> String {
 fn unmapped(prepared: &Prepared) -> Vec<String> {
     let collections = prepared.mapping.collections.iter();
     collections
-        .flat_map(|collection| collection.unmapped_indexes.iter().map(|index| format!("{}.{}: {}", collection.table, index.name, index.reason)))
+        .flat_map(|collection| {
+            collection.unmapped_indexes.iter().map(|index| format!("{}.{}: {}", collection.table, index.name, index.reason))
+        })
         .collect()
 }
 
@@ -105,7 +107,8 @@ impl Document for SchemaReport {
             text += &format!("index without equal: {index}\n");
         }
         if let Some(migration) = &self.migration {
-            text += &format!("\nwritten: {migration}\nput it into the server's pb_migrations folder: it is applied when the server starts\n");
+            text +=
+                &format!("\nwritten: {migration}\nput it into the server's pb_migrations folder: it is applied when the server starts\n");
         }
         text
     }

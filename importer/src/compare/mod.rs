@@ -188,7 +188,7 @@ impl Comparison<'_> {
             let mut row: Vec<Value<'_>> = Vec::new();
             for at in 0..batch.rows() {
                 let ordinal = batch.first_row() + at as u64;
-                if ordinal % stride != 0 {
+                if !ordinal.is_multiple_of(stride) {
                     continue;
                 }
                 batch.row(at, &mut row);

@@ -54,7 +54,7 @@ impl<'a> RecordComparer<'a> {
                 Match::Different => comparison.differ(record, &field.name, &value_text(value), found.unwrap_or("no such field")),
             }
         }
-        self.times(comparison, record, actual);
+        times(comparison, record, actual);
         for ((field, _), expected) in self.relations.iter().zip(relations) {
             let found = actual.get(field).unwrap_or("no such field");
             comparison.counts.relations += expected.matches(',').count() as u64 + u64::from(expected != "[]");
@@ -63,19 +63,20 @@ impl<'a> RecordComparer<'a> {
             }
         }
     }
+}
 
-    fn times(&self, comparison: &mut Comparison<'_>, record: &Record<'_>, actual: &RawRecord) {
-        if !comparison.session.has_sql {
-            return;
-        }
-        let Some(created) = record.created.as_ref().or(record.updated.as_ref()) else { return };
-        let updated = record.updated.as_ref().unwrap_or(created);
-        for (field, expected) in [("created", created), ("updated", updated)] {
-            let found = actual.text(field).unwrap_or_default();
-            comparison.counts.fields += 1;
-            if found != *expected {
-                comparison.differ(record, field, expected, &found);
-            }
+/// `created` and `updated` are what the row's own times say, where the server let us set them.
+fn times(comparison: &mut Comparison<'_>, record: &Record<'_>, actual: &RawRecord) {
+    if !comparison.session.has_sql {
+        return;
+    }
+    let Some(created) = record.created.as_ref().or(record.updated.as_ref()) else { return };
+    let updated = record.updated.as_ref().unwrap_or(created);
+    for (field, expected) in [("created", created), ("updated", updated)] {
+        let found = actual.text(field).unwrap_or_default();
+        comparison.counts.fields += 1;
+        if found != *expected {
+            comparison.differ(record, field, expected, &found);
         }
     }
 }

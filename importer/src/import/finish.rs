@@ -10,8 +10,10 @@ use super::accounts::ResetList;
 use super::load::SLICE_ROWS;
 use crate::ImportError;
 use crate::failures::Failure;
-use crate::mapping::{CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field};
-use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError, SQL_MAX_CHARS};
+use crate::mapping::{
+    CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
+};
+use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError, SQL_MAX_BYTES};
 
 /// A relation on its way.
 struct Related {
@@ -99,7 +101,9 @@ impl Import<'_> {
                     return Ok(());
                 }
                 // One by one tells which one it is.
-                Err(ClientError::BatchRefused { .. } | ClientError::BatchTimedOut | ClientError::Refused { .. } | ClientError::BatchOff) => {}
+                Err(
+                    ClientError::BatchRefused { .. } | ClientError::BatchTimedOut | ClientError::Refused { .. } | ClientError::BatchOff,
+                ) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -246,18 +250,19 @@ impl Import<'_> {
             "providerId": external.provider_id,
         });
         let client = &self.session.client;
-        if client.get("_externalAuths", &id).await?.is_none() {
-            if let Err(error) = client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await {
-                if !matches!(error, ClientError::Refused { .. }) {
-                    return Err(error.into());
-                }
+        let made = match client.get("_externalAuths", &id).await? {
+            Some(_) => Ok(()),
+            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await.map(drop),
+        };
+        match made {
+            Ok(()) => self.accounts.external += 1,
+            Err(error @ ClientError::Refused { .. }) => {
                 let object = format!("{} {}", collection.table, record.key);
                 let detail = format!("its sign-in with {} is not carried over: {error}", external.provider);
                 self.problems.push(Problem::new("external-auth-refused", object, detail));
-                return Ok(());
             }
+            Err(error) => return Err(error.into()),
         }
-        self.accounts.external += 1;
         Ok(())
     }
 
@@ -277,7 +282,7 @@ impl Import<'_> {
     }
 }
 
-/// One `UPDATE` of as many rows as the server's limit of characters allows. It touches only rows that differ, so that it
+/// One `UPDATE` of as many rows as the server's limit of bytes allows. It touches only rows that differ, so that it
 /// may be repeated and its count of rows says how many were not yet right.
 struct Statement {
     head: &'static str,
@@ -304,8 +309,8 @@ impl Statement {
     }
 
     fn fits(&self, values: &[&str]) -> bool {
-        let chars = self.head.len() + self.values.chars().count() + 1 + Self::tuple(values).chars().count() + self.tail.chars().count();
-        chars <= SQL_MAX_CHARS
+        let bytes = self.head.len() + self.values.len() + 1 + Self::tuple(values).len() + self.tail.len();
+        bytes <= SQL_MAX_BYTES
     }
 
     fn add(&mut self, values: &[&str]) {
@@ -335,7 +340,7 @@ mod tests {
             rows += 1;
         }
         let sql = statement.take().unwrap_or_default();
-        assert!(rows > 70 && sql.len() <= SQL_MAX_CHARS, "{rows} rows, {} characters", sql.len());
+        assert!(rows > 70 && sql.len() <= SQL_MAX_BYTES, "{rows} rows, {} characters", sql.len());
         assert!(sql.starts_with("WITH v(id, a, b) AS (VALUES ('a''b','2020-01-01 00:00:00.000Z',"));
         assert_eq!(statement.take(), None);
     }

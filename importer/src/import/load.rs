@@ -84,7 +84,7 @@ impl Import<'_> {
             match there.get(&item.record.id) {
                 None => fresh.push(item),
                 Some(found) if is_same(collection, &item.record, found, self.options.blobs) => self.counts[index].unchanged += 1,
-                Some(_) => self.change(index, collection, item).await?,
+                Some(_) => self.change(index, collection, item.record).await?,
             }
         }
         self.create(index, collection, fresh).await?;

@@ -13,6 +13,7 @@ use crate::ImportError;
 use crate::cli::Blobs;
 use crate::commands::{Document, shown, text_table};
 use crate::failures::Failures;
+use crate::interrupt::Interrupt;
 use crate::monitor::{Monitor, Phase};
 use crate::prepare::Prepared;
 use crate::report::{BundleInfo, LossyCounts, LossyField};
@@ -60,6 +61,8 @@ pub struct ApplyReport {
     pub batch: bool,
     /// How long each phase took.
     pub phases: Vec<Phase>,
+    /// Why it ended early, if it did: the counts are those up to then.
+    pub stopped: Option<String>,
 }
 
 /// What became of one collection's records.
@@ -135,6 +138,7 @@ pub async fn apply(
     options: ApplyOptions<'_>,
     monitor: &mut Monitor,
 ) -> Result<ApplyReport, ImportError> {
+    let mut interrupt = Interrupt::listen().map_err(|source| ImportError::Runtime { source })?;
     let failures = Failures::create(options.report, options.max_failures)?;
     let schema = SchemaPlan::make(&session.client, &prepared.definitions()).await?;
     schema.carry_out(&session.client).await?;
@@ -155,14 +159,19 @@ pub async fn apply(
     };
     let done = tokio::select! {
         done = import.run() => done,
-        () = crate::interrupt::signal() => Err(ImportError::Interrupted),
+        () = interrupt.wait() => Err(ImportError::Interrupted),
     };
     let restored = relaxed.restore().await;
-    done?;
-    restored?;
-    let report = import.into_report(schema.changes);
+    let report = import.into_report(schema.changes, done.as_ref().err());
     crate::report::write(options.report, "What apply did", &report)?;
-    Ok(report)
+    match (done, restored) {
+        (Ok(()), Ok(())) => Ok(report),
+        (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
+        (Err(error), Err(left)) => {
+            crate::monitor::log(&format!("error: {error}"));
+            Err(left)
+        }
+    }
 }
 
 impl Import<'_> {
@@ -185,7 +194,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn into_report(self, schema: Vec<CollectionChange>) -> ApplyReport {
+    fn into_report(self, schema: Vec<CollectionChange>, stopped: Option<&ImportError>) -> ApplyReport {
         let skipped = self.prepared.mapping.skipped.iter();
         ApplyReport {
             bundle: BundleInfo::of(&self.prepared.bundle),
@@ -203,6 +212,7 @@ impl Import<'_> {
             retries: self.session.retries(),
             batch: self.batch.is_some(),
             phases: self.monitor.phases(),
+            stopped: stopped.map(ImportError::to_string),
         }
     }
 }
@@ -245,6 +255,9 @@ impl Document for ApplyReport {
             if self.failures > 0 { " (failures.ndjson)" } else { "" },
             self.retries
         );
+        if let Some(reason) = &self.stopped {
+            text += &format!("stopped early: {reason}\n");
+        }
         text
     }
 
@@ -254,6 +267,7 @@ impl Document for ApplyReport {
 }
 
 /// The lossy fields as text, or nothing if there are none.
+#[must_use]
 pub fn lossy_text(lossy: &[LossyField]) -> String {
     if lossy.is_empty() {
         return String::new();

@@ -13,6 +13,10 @@ use crate::pocketbase::{BatchMethod, BatchRequest, BatchSettings, ClientError, F
 
 /// Records beyond this size go alone: a batch would only copy them once more.
 const ALONE_BYTES: usize = 4 << 20;
+/// The most that goes with a file: servers take 26 MiB of JSON beside files (FACTS.md), whatever their settings say.
+const PAYLOAD_BYTES: usize = 20 << 20;
+/// A slice with so many refused rows is sent one by one: sending the rest again and again would cost more.
+const REFUSALS: usize = 5;
 
 impl Import<'_> {
     /// Creates records that are not there.
@@ -45,6 +49,7 @@ impl Import<'_> {
         limits: &BatchSettings,
     ) -> Result<(), ImportError> {
         let mut waiting = vec![items];
+        let mut refusals = 0;
         while let Some(mut items) = waiting.pop() {
             if items.is_empty() {
                 continue;
@@ -59,7 +64,14 @@ impl Import<'_> {
                     // Alone once more: it may be there already, and the answer to a single request says more.
                     let refused = items.remove(at);
                     self.create_one(index, collection, refused).await?;
-                    waiting.push(items);
+                    refusals += 1;
+                    if refusals < REFUSALS {
+                        waiting.push(items);
+                        continue;
+                    }
+                    for item in items {
+                        self.create_one(index, collection, item).await?;
+                    }
                 }
                 Err(ClientError::BatchTimedOut | ClientError::TooLarge { .. } | ClientError::Refused { .. }) if items.len() > 1 => {
                     let half = items.len() / 2;
@@ -79,9 +91,7 @@ impl Import<'_> {
 
     async fn create_one(&mut self, index: usize, collection: &CollectionMapping, item: Item<'_>) -> Result<(), ImportError> {
         let Item { record, body } = item;
-        let body = Bytes::from(body);
-        let created = self.send_one(collection, &record, body.clone()).await;
-        match created {
+        match self.send_one(&collection.name, &record, Bytes::from(body), true).await {
             Ok(files) => {
                 self.counts[index].created += 1;
                 self.counts[index].files += files;
@@ -89,42 +99,39 @@ impl Import<'_> {
             }
             Err(error) if error.is_id_taken() && self.session.client.get(&collection.name, &record.id).await?.is_some() => {
                 // Somebody, or an import that was killed, was quicker.
-                drop(body);
-                let mut body = Vec::new();
-                record.write_body(collection, None, &mut body);
-                self.change(index, collection, Item { record, body }).await
+                self.change(index, collection, record).await
             }
             Err(error) => self.failed(index, collection, &record, error),
         }
     }
 
-    /// Creates one record, with its file if it has one; answers how many files were sent.
-    async fn send_one(&self, collection: &CollectionMapping, record: &Record<'_>, body: Bytes) -> Result<u64, ClientError> {
+    /// Creates or changes one record, with its file if it has one; answers how many files were sent.
+    async fn send_one(&self, collection: &str, record: &Record<'_>, body: Bytes, new: bool) -> Result<u64, ClientError> {
         let client = &self.session.client;
-        match record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) {
-            None => client.create_or_confirm(&collection.name, &record.id, body).await.map(|_| 0),
-            Some(upload) => {
-                let files = [self.file(upload)];
-                client.create_with_files(&collection.name, &record.id, body, &files).await.map(|_| 1)
-            }
+        let upload = record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload);
+        let apart = upload.is_none() || body.len() > PAYLOAD_BYTES;
+        if apart && new {
+            client.create_or_confirm(collection, &record.id, body.clone()).await?;
+        } else if apart {
+            client.update(collection, &record.id, body.clone()).await?;
         }
+        let Some(upload) = upload else { return Ok(0) };
+        let files = [self.file(upload)];
+        let payload = if apart { Bytes::from_static(b"{}") } else { body };
+        if new && !apart {
+            client.create_with_files(collection, &record.id, payload, &files).await?;
+        } else {
+            client.update_with_files(collection, &record.id, payload, &files).await?;
+        }
+        Ok(1)
     }
 
     /// Writes over a record that is there and differs.
-    pub(super) async fn change(&mut self, index: usize, collection: &CollectionMapping, item: Item<'_>) -> Result<(), ImportError> {
-        let Item { record, .. } = item;
+    pub(super) async fn change(&mut self, index: usize, collection: &CollectionMapping, record: Record<'_>) -> Result<(), ImportError> {
         // Without the throw-away password: the account may have a real one by now.
         let mut body = Vec::new();
         record.write_body(collection, None, &mut body);
-        let body = Bytes::from(body);
-        let client = &self.session.client;
-        let changed = match record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) {
-            None => client.update(&collection.name, &record.id, body).await.map(|_| 0),
-            Some(upload) => {
-                let files = [self.file(upload)];
-                client.update_with_files(&collection.name, &record.id, body, &files).await.map(|_| 1)
-            }
-        };
+        let changed = self.send_one(&collection.name, &record, Bytes::from(body), false).await;
         match changed {
             Ok(files) => {
                 self.counts[index].changed += 1;
@@ -157,7 +164,10 @@ impl Import<'_> {
     ) -> Result<(), ImportError> {
         let row_only = matches!(
             error,
-            ClientError::Refused { .. } | ClientError::BatchRefused { .. } | ClientError::TooLarge { .. } | ClientError::FileUnreadable { .. }
+            ClientError::Refused { .. }
+                | ClientError::BatchRefused { .. }
+                | ClientError::TooLarge { .. }
+                | ClientError::FileUnreadable { .. }
         );
         if !row_only {
             return Err(error.into());

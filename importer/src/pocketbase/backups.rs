@@ -48,6 +48,10 @@ impl Client {
 
     /// Puts a backup in the place of the data directory. The server answers before it has done so, and restarts:
     /// wait until it answers again, with the superusers of the backup.
+    ///
+    /// When it starts, the server runs the files in `pb_migrations` that the backup does not know, and it has written
+    /// such a file for every collection that was created or changed since: they come back, empty. Undo those changes
+    /// over the Web API first.
     pub async fn restore_backup(&self, key: &str) -> Result<(), ClientError> {
         let path = format!("{BACKUPS}/{}/restore", segment(key));
         self.send(&Call::new(Method::POST, path).extra_time(BACKUP_TIME)).await.map(drop)

@@ -208,9 +208,35 @@ impl Upload<'_> {
         let payload = Part::stream_with_length(self.payload.clone(), self.payload.len() as u64);
         let mut form = Form::new().part("@jsonPayload", payload);
         for file in self.files {
-            let part = file.body.part(file.name, &fault).file_name(file.name.to_owned());
+            let part = file.body.part(file.name, &fault).file_name(wire_name(file.name));
             form = form.part(file.field.to_owned(), part);
         }
         (form, fault)
+    }
+}
+
+/// A name that a multipart header can carry: without control characters, separators and quotes, never empty
+/// (the server takes a file without a name for text) and at most 100 characters long, the extension among them.
+fn wire_name(name: &str) -> String {
+    const LONGEST_CHARS: usize = 100;
+    let replaced = |c: char| if c.is_control() || matches!(c, '"' | '/' | '\\') { '_' } else { c };
+    let chars: Vec<char> = name.chars().map(replaced).collect();
+    // The end is kept: it holds the extension, from which the server derives nothing but which people want to see.
+    let wire: String = chars[chars.len().saturating_sub(LONGEST_CHARS)..].iter().collect();
+    if wire.chars().all(|c| matches!(c, '.' | ' ')) { "file".to_owned() } else { wire }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wire_name;
+
+    #[test]
+    fn names_fit_into_a_header() {
+        assert_eq!(wire_name("My File (1).PDF"), "My File (1).PDF");
+        assert_eq!(wire_name("a/b\\c\"d\r\n\0.txt"), "a_b_c_d___.txt");
+        assert_eq!(wire_name(""), "file");
+        assert_eq!(wire_name(".."), "file");
+        let long = wire_name(&format!("{}.tar.gz", "é".repeat(300)));
+        assert!(long.ends_with("é.tar.gz") && long.chars().count() == 100);
     }
 }

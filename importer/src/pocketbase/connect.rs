@@ -177,6 +177,7 @@ fn clean_url(given: &str) -> Result<String, ClientError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -86,6 +86,7 @@ fn read_password(path: PathBuf) -> Result<String, ClientError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -149,8 +149,9 @@ pub enum ClientError {
     /// Batches are switched off in the server's settings.
     #[error("batch requests are switched off on the server")]
     BatchOff,
-    /// A batch took longer than the settings allow; nothing was applied.
-    #[error("the batch took longer than the server allows")]
+    /// The server rolled a batch back without blaming one of its requests. That is what it says when a batch takes
+    /// longer than the settings allow; nothing was applied.
+    #[error("the server rolled the batch back, most likely because it took too long")]
     BatchTimedOut,
     /// 413, from the server or a proxy before it.
     #[error("the request of {bytes} bytes is too large for the server")]
@@ -161,11 +162,11 @@ pub enum ClientError {
     /// The server has no `POST /api/sql`: it is older than 0.39.
     #[error("the server cannot run SQL")]
     SqlUnsupported,
-    /// More than [`super::SQL_MAX_CHARS`] characters.
-    #[error("the SQL text has {chars} characters, {} are allowed", super::SQL_MAX_CHARS)]
+    /// More than [`super::SQL_MAX_BYTES`] bytes.
+    #[error("the SQL text has {bytes} bytes, {} are allowed", super::SQL_MAX_BYTES)]
     SqlTooLong {
         /// How many.
-        chars: usize,
+        bytes: usize,
     },
     /// The server fails (5xx) although it was tried several times.
     #[error("the server fails at {request} with status {status}")]
@@ -283,13 +284,10 @@ impl ClientError {
         }
     }
 
-    /// Whether the server says that a record with this id is already there. The server uses one code for this
-    /// and for an id that it does not allow.
+    /// Whether the server says that there is a record with this id already, or one whose id differs only in case.
     #[must_use]
     pub fn is_id_taken(&self) -> bool {
-        self.field_errors()
-            .iter()
-            .any(|error| error.field == "id" && matches!(error.code.as_str(), "validation_pk_invalid" | "validation_not_unique"))
+        self.field_errors().iter().any(|error| error.field == "id" && error.code == "validation_pk_invalid")
     }
 }
 

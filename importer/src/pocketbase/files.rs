@@ -21,7 +21,8 @@ use super::transport::Call;
 pub struct FileUpload<'a> {
     /// The file field.
     pub field: &'a str,
-    /// The name. The server stores the file under a name derived from it, which the record shows.
+    /// The name. The server stores the file under a name derived from it, which the record shows; the name itself
+    /// belongs into a text field. Characters that the server cannot take are replaced on the way.
     pub name: &'a str,
     /// The content.
     pub body: FileBody,

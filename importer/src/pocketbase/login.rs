@@ -35,8 +35,9 @@ impl Client {
     /// (tokens made by impersonation cannot be refreshed).
     pub(super) async fn refresh(&self, token: &str) -> Option<String> {
         let request = self.http().post(format!("{}{REFRESH}", self.base_url())).header("authorization", token);
-        let answer = request.send().await.ok()?.error_for_status().ok()?;
-        Some(answer.json::<TokenAnswer>().await.ok()?.token)
+        let refreshed = async { request.send().await?.error_for_status()?.json::<TokenAnswer>().await };
+        let answer = tokio::time::timeout(self.policy().answer_timeout, refreshed).await.ok()?.ok()?;
+        Some(answer.token)
     }
 
     /// Checks that the credentials are those of a superuser, by a request that is open to nobody else.

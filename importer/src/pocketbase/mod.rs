@@ -28,7 +28,7 @@ mod version;
 
 pub use auth::{AuthMethods, AuthRecord};
 pub use backups::Backup;
-pub use batch::{BatchMethod, BatchRequest};
+pub use batch::{BATCH_RECORD_MAX_BYTES, BatchMethod, BatchRequest};
 pub use body::FileBody;
 pub use connect::{Client, ConnectOptions};
 pub use credentials::{Credentials, IDENTITY_VAR, PASSWORD_FILE_VAR, PASSWORD_VAR, TOKEN_VAR};
@@ -38,5 +38,5 @@ pub use files::{FileToken, FileUpload};
 pub use page::{MAX_PER_PAGE, RawRecord};
 pub use retry::{RetryCause, RetryEvent, RetryLog, RetryPolicy};
 pub use settings::{BatchSettings, DEFAULT_BATCH_BODY_BYTES};
-pub use sql::{SQL_MAX_CHARS, SqlAnswer, SqlColumn};
+pub use sql::{SQL_MAX_BYTES, SQL_MAX_ROWS, SqlAnswer, SqlColumn};
 pub use version::{ServerVersion, Version};

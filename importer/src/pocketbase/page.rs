@@ -48,8 +48,10 @@ impl RawRecord {
 
 impl Client {
     /// The next `per_page` records (at most [`MAX_PER_PAGE`]) after the id `after_id`, in the byte order of ids;
-    /// from the first if it is absent. `fields` limits what is sent, in the server's own syntax
-    /// (`id,name`); it must include `id`. Fewer records than asked for: there are no more.
+    /// from the first if it is absent. Fewer records than asked for: there are no more.
+    ///
+    /// `fields` limits what is sent, in the server's own syntax (`id,name`); it must include `id`. **Not for JSON
+    /// fields:** with it the server parses and writes JSON values anew, sorts their keys and damages big integers.
     pub async fn list_page(
         &self,
         collection: &str,

@@ -136,6 +136,7 @@ fn jitter() -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -143,16 +144,16 @@ mod tests {
     fn pauses_grow_and_end() {
         let policy = RetryPolicy::default();
         let mut paused = Duration::ZERO;
-        let mut pauses = Vec::new();
+        let mut each = Vec::new();
         for tries in 1.. {
             let Some(pause) = policy.pause(tries, paused, None) else {
                 break;
             };
             paused += pause;
-            pauses.push(pause);
+            each.push(pause);
         }
-        assert_eq!(pauses.len(), 5);
-        assert!(pauses[4] > pauses[0]);
+        assert_eq!(each.len(), 5);
+        assert!(each[4] > each[0]);
         assert!(paused <= policy.max_total_pause);
     }
 

@@ -8,8 +8,11 @@ use super::connect::Client;
 use super::error::ClientError;
 use super::transport::Call;
 
-/// The longest text that `POST /api/sql` takes, in characters.
-pub const SQL_MAX_CHARS: usize = 5000;
+/// The longest text that `POST /api/sql` takes. The server's message speaks of a length of 5000; it counts bytes.
+pub const SQL_MAX_BYTES: usize = 5000;
+
+/// The most rows that a SELECT gives; the server leaves the others out without a word.
+pub const SQL_MAX_ROWS: usize = 1000;
 
 const SQL: &str = "/api/sql";
 
@@ -22,7 +25,7 @@ pub struct SqlAnswer {
     /// The columns of the result.
     #[serde(default)]
     pub columns: Vec<SqlColumn>,
-    /// The rows of the result.
+    /// The rows of the result, at most [`SQL_MAX_ROWS`].
     #[serde(default)]
     pub rows: Vec<Vec<Option<String>>>,
 }
@@ -38,7 +41,7 @@ pub struct SqlColumn {
 }
 
 impl Client {
-    /// Runs one statement or several. Not tried again after a lost answer unless the statement only reads: see
+    /// Runs one statement or several, in one transaction; of several the last one's result is given. Not tried again after a lost answer unless the statement only reads: see
     /// [`ClientError::may_have_been_applied`].
     pub async fn sql(&self, statement: &str) -> Result<SqlAnswer, ClientError> {
         self.run_sql(statement, false).await
@@ -50,9 +53,9 @@ impl Client {
     }
 
     async fn run_sql(&self, statement: &str, idempotent: bool) -> Result<SqlAnswer, ClientError> {
-        let chars = statement.chars().count();
-        if chars > SQL_MAX_CHARS {
-            return Err(ClientError::SqlTooLong { chars });
+        let bytes = statement.len();
+        if bytes > SQL_MAX_BYTES {
+            return Err(ClientError::SqlTooLong { bytes });
         }
         let body = json!({ "query": statement }).to_string();
         match self.send(&Call::new(Method::POST, SQL).json(body).idempotent(idempotent)).await {

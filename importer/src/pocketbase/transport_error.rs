@@ -33,6 +33,7 @@ impl Refusal {
         match status.as_u16() {
             401 => ClientError::TokenRefused,
             403 if message.starts_with(BATCH_OFF) => ClientError::BatchOff,
+            400 if message.starts_with(BATCH_ROLLED_BACK) && fields.is_empty() => ClientError::BatchTimedOut,
             403 => ClientError::Forbidden { request, message },
             404 => ClientError::NotFound { request },
             413 => ClientError::TooLarge { bytes: call.body.bytes() },
@@ -42,6 +43,7 @@ impl Refusal {
 }
 
 const BATCH_OFF: &str = "Batch requests are not allowed";
+const BATCH_ROLLED_BACK: &str = "Batch transaction failed";
 
 /// Reads an answer of the form `{"data": {field: {code, message}}, "message": …, "status": …}`.
 pub(super) fn refuse(status: StatusCode, body: &Bytes) -> Refusal {

@@ -108,6 +108,7 @@ fn version_in(script: &[u8]) -> Option<Version> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -1,0 +1,166 @@
+//! The data path of an export, from top to bottom: open, freeze, tables, files, finish.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use pannier_format::{BundleWriter, Problem, Summary, Table, WriterOptions};
+
+use crate::files::{self, FilesReport, Listing, Location};
+use crate::noticed::Noticed;
+use crate::profile::Profile;
+use crate::progress::{Phase, Progress};
+use crate::source::{Freeze, FreezeReport, Snapshot, Source, SourceTable};
+use crate::writing::Writing;
+use crate::{Error, Interrupt, ddl};
+
+/// Rows and bytes that are read between two words to the progress.
+const ADVANCE_ROWS: u64 = 512;
+const ADVANCE_BYTES: u64 = 256 << 10;
+
+/// What is to be exported, and where to.
+pub struct ExportRequest<'a> {
+    /// The database.
+    pub source: &'a dyn Source,
+    /// The directories with its files.
+    pub locations: &'a [Location],
+    /// The profile's name or file; none: the application is recognised.
+    pub profile: Option<OsString>,
+    /// Whether writers are kept out.
+    pub freeze: Freeze,
+    /// Where the bundle goes; nothing may be there.
+    pub out: PathBuf,
+    /// The bundle's name and time.
+    pub options: WriterOptions,
+}
+
+/// What was exported.
+#[derive(Clone, Debug)]
+pub struct ExportReport {
+    /// The bundle as published.
+    pub summary: Summary,
+    /// How many tables.
+    pub tables: usize,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Files by location.
+    pub files: FilesReport,
+    /// The evidence of the freeze.
+    pub freeze: FreezeReport,
+    /// Problems recorded in the bundle, by code.
+    pub problem_counts: BTreeMap<String, u64>,
+    /// The first of them.
+    pub first_problems: Vec<Problem>,
+}
+
+/// Exports a source into one bundle. On any error nothing is left under the output's name, and the source is unchanged.
+pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt: &Interrupt) -> Result<ExportReport, Error> {
+    let mut bundle = BundleWriter::create(&request.out, request.options)?;
+    let mut writing = Writing::new(&mut bundle);
+
+    let mut snapshot = request.source.open(request.freeze, interrupt)?;
+    progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by() });
+    let profile = choose_profile(request.profile.as_ref(), snapshot.tables())?;
+    let listings = list(request.locations, request.source, interrupt)?;
+    progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());
+
+    write_schema(&mut writing, snapshot.as_ref())?;
+    let mut noticed = Noticed::new(&profile);
+    let mut rows = 0;
+    for table in snapshot.tables() {
+        interrupt.check()?;
+        progress.phase(&Phase::Table { name: &table.name });
+        rows += export_table(&mut writing, snapshot.as_ref(), table, &mut noticed, progress, interrupt)?;
+    }
+    let tables = snapshot.tables().len();
+    let mut info = snapshot.info().clone();
+    info.application = profile.recognises(snapshot.tables()).then(|| profile.name.clone());
+    info.revision = noticed.revision.take();
+    snapshot.end_reading()?;
+    progress.tables_done(snapshot.database_bytes());
+
+    // After the rows, so that a file which a row names was there when the row was. Listed again: since the first listing
+    // some may have come.
+    let listings = list(request.locations, request.source, interrupt)?;
+    progress.phase(&Phase::Files { files: listings.iter().map(Listing::files).sum() });
+    let files = files::carry(&noticed.files, &listings, &mut writing, progress, interrupt)?;
+
+    let freeze = snapshot.release()?;
+    record_freeze(&mut writing, &freeze)?;
+    let (problem_counts, first_problems) = (std::mem::take(&mut writing.counts), std::mem::take(&mut writing.first));
+    progress.phase(&Phase::Finishing);
+    interrupt.check()?;
+    let summary = bundle.finish(info)?;
+    Ok(ExportReport { summary, tables, rows, files, freeze, problem_counts, first_problems })
+}
+
+pub(crate) fn choose_profile(given: Option<&OsString>, tables: &[SourceTable]) -> Result<Profile, Error> {
+    given.map_or_else(|| Profile::recognised(tables), |given| Profile::named(given))
+}
+
+pub(crate) fn list(locations: &[Location], source: &dyn Source, interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
+    let own = source.own_files();
+    locations.iter().map(|location| Listing::walk(location, &own, interrupt)).collect()
+}
+
+fn write_schema(writing: &mut Writing<'_>, snapshot: &dyn Snapshot) -> Result<(), Error> {
+    writing.bundle().member("schema/schema.sql", ddl::script(snapshot.objects()).as_bytes())?;
+    let mut objects = serde_json::to_vec_pretty(snapshot.objects()).map_err(|source| Error::Report { source })?;
+    objects.push(b'\n');
+    Ok(writing.bundle().member("schema/objects.json", &objects)?)
+}
+
+fn export_table(
+    writing: &mut Writing<'_>,
+    snapshot: &dyn Snapshot,
+    table: &SourceTable,
+    noticed: &mut Noticed<'_>,
+    progress: &mut dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<u64, Error> {
+    let watch = noticed.watch(table);
+    let mut writer = writing.bundle().table(declared(table))?;
+    let (mut rows, mut bytes) = (0, 0);
+    let problems = snapshot.read_table(table, &mut |row| {
+        if let Some(watch) = &watch {
+            noticed.row(watch, row);
+        }
+        rows += 1;
+        bytes += row.iter().map(|value| value.bytes() as u64).sum::<u64>();
+        if rows >= ADVANCE_ROWS || bytes >= ADVANCE_BYTES {
+            interrupt.check()?;
+            progress.advance(rows, bytes);
+            (rows, bytes) = (0, 0);
+        }
+        Ok(writer.push(row)?)
+    })?;
+    progress.advance(rows, bytes);
+    let total = writer.finish()?.pannier.rows;
+    for problem in &problems {
+        writing.problem(problem)?;
+    }
+    Ok(total)
+}
+
+fn declared(table: &SourceTable) -> Table {
+    let mut declared = Table::declare(&table.name, table.kind, table.columns.clone());
+    declared.schema.primary_key.clone_from(&table.primary_key);
+    declared.schema.foreign_keys.clone_from(&table.foreign_keys);
+    declared.pannier.unique.clone_from(&table.unique);
+    declared.pannier.indexes.clone_from(&table.indexes);
+    declared
+}
+
+fn record_freeze(writing: &mut Writing<'_>, freeze: &FreezeReport) -> Result<(), Error> {
+    let when = match (freeze.written_while_reading_rows, freeze.written_while_reading_files) {
+        (true, _) => Some("somebody committed while the rows were read; they are of the instant before, files may be newer"),
+        (false, true) => Some("somebody committed while the files were read; files may be newer than the rows"),
+        (false, false) => None,
+    };
+    if let Some(when) = when {
+        writing.problem(&Problem::new("written-during-snapshot", "source", when))?;
+    }
+    let mut report = serde_json::to_vec_pretty(freeze).map_err(|source| Error::Report { source })?;
+    report.push(b'\n');
+    Ok(writing.bundle().member("report/freeze.json", &report)?)
+}

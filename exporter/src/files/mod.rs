@@ -1,0 +1,45 @@
+//! The files beside the database: listed, matched to the rows that name them, read once each into the bundle.
+
+mod carry;
+mod listing;
+mod location;
+mod matching;
+
+pub use carry::{FilesReport, LocationReport, carry};
+pub use listing::{Entry, Kind, Listing};
+pub use location::Location;
+pub use matching::{Found, Matching};
+
+/// Bytes of a name as text that is unambiguous in one line: controls and what is not UTF-8 as `\xNN`.
+#[must_use]
+pub fn printable(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() || character == '\\' || is_invisible(character) {
+                let _ = write!(text, "{}", character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// Marks that change how a line reads on a terminal without showing themselves.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_line_each() {
+        assert_eq!(super::printable(b"a\nb\\\xff"), "a\\nb\\\\\\xff");
+        assert_eq!(super::printable("ملف \u{202e}txt.exe".as_bytes()), "ملف \\u{202e}txt.exe");
+    }
+}

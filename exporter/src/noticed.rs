@@ -1,0 +1,94 @@
+//! What the profile wants to know of rows as they pass: the application's revision, and the rows that name files.
+//! Memory grows with the number of rows of the file tables: three short texts for each.
+
+use pannier_format::{Value, hex};
+
+use crate::profile::{FileTable, Profile};
+use crate::source::SourceTable;
+
+/// A row that names a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRow {
+    /// The row's key, as text; empty for NULL.
+    pub key: String,
+    /// What the path column holds; none for NULL.
+    pub path: Option<Vec<u8>>,
+    /// What the name column holds; none for NULL.
+    pub name: Option<Vec<u8>>,
+}
+
+/// Collects while rows pass by.
+pub struct Noticed<'p> {
+    profile: &'p Profile,
+    /// The application's migration revision.
+    pub revision: Option<String>,
+    revision_rank: usize,
+    /// Rows that name files, by file table in the profile's order.
+    pub files: Vec<(&'p FileTable, Vec<FileRow>)>,
+}
+
+/// Where in one table's rows the wanted columns are.
+pub struct Watch {
+    revision: Option<(usize, usize)>,
+    file: Option<(usize, [Option<usize>; 3])>,
+}
+
+impl<'p> Noticed<'p> {
+    /// Nothing noticed yet.
+    #[must_use]
+    pub fn new(profile: &'p Profile) -> Noticed<'p> {
+        let files = profile.files.iter().map(|table| (table, Vec::new())).collect();
+        Noticed { profile, revision: None, revision_rank: usize::MAX, files }
+    }
+
+    /// What to look at in a table; none if nothing.
+    #[must_use]
+    pub fn watch(&self, table: &SourceTable) -> Option<Watch> {
+        let revision = self
+            .profile
+            .revision
+            .iter()
+            .enumerate()
+            .find(|(_, revision)| revision.table == table.name)
+            .and_then(|(rank, revision)| Some((rank, table.column(&revision.column)?)));
+        let file = self.files.iter().position(|(files, _)| files.table == table.name).map(|place| {
+            let files = self.files[place].0;
+            (place, [&files.key, &files.path, &files.name].map(|column| table.column(column)))
+        });
+        (revision.is_some() || file.is_some()).then_some(Watch { revision, file })
+    }
+
+    /// Looks at one row.
+    pub fn row(&mut self, watch: &Watch, row: &[Value<'_>]) {
+        if let Some((rank, column)) = watch.revision
+            && rank <= self.revision_rank
+        {
+            self.revision_rank = rank;
+            self.revision = row.get(column).and_then(as_text).or(self.revision.take());
+        }
+        if let Some((place, columns)) = &watch.file {
+            let [key, path, name] = columns.map(|column| column.and_then(|column| row.get(column)));
+            let file = FileRow { key: key.and_then(as_text).unwrap_or_default(), path: path.and_then(bytes), name: name.and_then(bytes) };
+            self.files[*place].1.push(file);
+        }
+    }
+}
+
+/// A key as text: what is not text comes in the one way that leaves it recognisable.
+fn as_text(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Boolean(boolean) => Some(boolean.to_string()),
+        Value::Integer(integer) => Some(integer.to_string()),
+        Value::Real(real) => Some(real.to_string()),
+        Value::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Blob(bytes) => Some(hex(bytes)),
+    }
+}
+
+fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {
+    match value {
+        Value::Text(bytes) | Value::Blob(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    }
+}

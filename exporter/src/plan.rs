@@ -1,0 +1,139 @@
+//! `plan`: what an export would carry, who has the source open, and what looks wrong. Writes nothing anywhere.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use pannier_format::{Problem, SourceInfo, TableKind};
+use serde::Serialize;
+
+use crate::export::{choose_profile, list};
+use crate::files::{FilesReport, Kind, Listing, Location, Matching, printable};
+use crate::noticed::Noticed;
+use crate::source::{Freeze, Holder, Snapshot, Source};
+use crate::{Error, Interrupt};
+
+/// What an export would carry. `plan --json` is this, as one object.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    /// Engine, version, application, revision, settings.
+    pub source: SourceInfo,
+    /// Bytes of the database, its free pages included.
+    pub database_bytes: u64,
+    /// Every table that holds rows.
+    pub tables: Vec<TablePlan>,
+    /// Objects that go into the bundle as DDL only, by their type.
+    pub ddl_only: BTreeMap<String, u64>,
+    /// Files by location.
+    pub files: FilesReport,
+    /// Who else has the database open.
+    pub opened_by: Vec<Holder>,
+    /// What is worth knowing and no fault of the data.
+    pub notes: Vec<String>,
+    /// What looks wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// One table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TablePlan {
+    /// Its name.
+    pub name: String,
+    /// Ordinary, shadow or internal.
+    pub kind: TableKind,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes in the database, indexes included, if the engine can tell.
+    pub bytes: Option<u64>,
+}
+
+/// Looks at a source as an export would, in one read transaction.
+pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsString>, interrupt: &Interrupt) -> Result<PlanReport, Error> {
+    let opened_by = source.opened_by();
+    let locked_out_of_sight = opened_by.is_empty() && source.is_locked();
+    let mut snapshot = source.open(Freeze::Snapshot, interrupt)?;
+    let profile = choose_profile(profile, snapshot.tables())?;
+    let recognised = profile.recognises(snapshot.tables());
+    let tables = tables(snapshot.as_ref())?;
+    let mut problems = snapshot.broken_references()?;
+    let mut noticed = Noticed::new(&profile);
+    for table in snapshot.tables() {
+        if let Some(watch) = noticed.watch(table) {
+            snapshot.read_table(table, &mut |row| {
+                noticed.row(&watch, row);
+                interrupt.check()
+            })?;
+        }
+    }
+    let mut info = snapshot.info().clone();
+    info.application = recognised.then(|| profile.name.clone());
+    info.revision = noticed.revision.take();
+    let database_bytes = snapshot.database_bytes();
+    let ddl_only = ddl_only(snapshot.as_ref());
+    snapshot.end_reading()?;
+    let listings = list(locations, source, interrupt)?;
+    let freeze = snapshot.release()?;
+    let matchings: Vec<Matching> = noticed.files.iter().map(|(table, rows)| Matching::new(table, rows, &listings)).collect();
+    let files = FilesReport::counted(&listings, &matchings);
+    problems.extend(file_problems(&noticed, &listings, &matchings));
+    let mut notes = Vec::new();
+    if !recognised {
+        let application = if profile.recognise.is_empty() { "any application" } else { profile.title.as_str() };
+        notes.push(format!("the tables are not those of {application} that Pannier knows; every table is exported all the same"));
+    }
+    if !opened_by.is_empty() {
+        notes.push("other processes have the database open: rows are of one instant, files may be newer".into());
+    }
+    if locked_out_of_sight {
+        notes.push("somebody out of sight, as in another container, holds a lock on the database: it is probably in use".into());
+    }
+    if freeze.held_by != "read-transaction" {
+        notes.push(format!("the database cannot be read with its engine's locks, so it is held by: {}", freeze.held_by));
+    }
+    Ok(PlanReport { source: info, database_bytes, tables, ddl_only, files, opened_by, notes, problems })
+}
+
+fn tables(snapshot: &dyn Snapshot) -> Result<Vec<TablePlan>, Error> {
+    let sizes = snapshot.table_bytes();
+    let mut tables = Vec::new();
+    for (table, bytes) in snapshot.tables().iter().zip(sizes) {
+        tables.push(TablePlan { name: table.name.clone(), kind: table.kind, rows: snapshot.count_rows(table)?, bytes });
+    }
+    Ok(tables)
+}
+
+/// Views, virtual tables, indexes and triggers.
+fn ddl_only(snapshot: &dyn Snapshot) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for object in snapshot.objects().iter().filter(|object| object.sql.is_some()) {
+        let kind = match object.kind.as_str() {
+            "table" if snapshot.tables().iter().any(|table| table.name == object.name) => continue,
+            "table" => "virtual table",
+            kind => kind,
+        };
+        *counts.entry(kind.to_string()).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn file_problems(noticed: &Noticed<'_>, listings: &[Listing], matchings: &[Matching]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = listings.iter().flat_map(|listing| listing.problems.clone()).collect();
+    for ((table, rows), matching) in noticed.files.iter().zip(matchings) {
+        if listings.is_empty() && !rows.is_empty() {
+            let detail = format!("{} rows name files, and no location was given with --files", rows.len());
+            problems.push(Problem::new("files-not-given", table.table.clone(), detail));
+            continue;
+        }
+        for (row, _) in rows.iter().zip(&matching.found).filter(|(_, found)| found.is_none()) {
+            let claimed = row.path.as_deref().map_or_else(|| "no path".to_string(), printable);
+            problems.push(Problem::new("file-missing", format!("{}/{}", table.table, printable(row.key.as_bytes())), claimed));
+        }
+    }
+    for listing in listings {
+        for (index, entry) in listing.entries.iter().enumerate() {
+            if let Kind::Refused(code, detail) = entry.kind {
+                problems.push(Problem::new(code, listing.object(index), detail));
+            }
+        }
+    }
+    problems
+}

@@ -1,0 +1,159 @@
+//! Reports on stdout: a summary for people, or one JSON document whose field names are stable.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{BinaryBytes, HumanCount};
+use pannier_exporter::files::FilesReport;
+use pannier_exporter::source::FreezeReport;
+use pannier_exporter::{Error, ExportReport, PlanReport};
+use pannier_format::{BlobTotals, Problem, SourceInfo, TableKind};
+use serde::Serialize;
+
+/// `snapshot --json`, as one object.
+#[derive(Serialize)]
+pub struct SnapshotView<'a> {
+    /// The bundle's path.
+    bundle: String,
+    /// Its size in bytes.
+    bytes: u64,
+    /// SHA-256 of its tag manifest.
+    identity: &'a str,
+    source: &'a SourceInfo,
+    /// How many tables.
+    tables: usize,
+    /// Rows of all tables.
+    rows: u64,
+    files: &'a FilesReport,
+    blobs: BlobTotals,
+    freeze: &'a FreezeReport,
+    /// How many problems are recorded in the bundle, by code.
+    problem_counts: &'a BTreeMap<String, u64>,
+    /// The first of them; all are in the bundle's `data/report/problems.ndjson`.
+    problems: &'a [Problem],
+    /// Wall time in seconds.
+    seconds: f64,
+}
+
+impl<'a> SnapshotView<'a> {
+    pub fn new(report: &'a ExportReport, elapsed: Duration) -> SnapshotView<'a> {
+        let package = &report.summary.package;
+        SnapshotView {
+            bundle: report.summary.path.display().to_string(),
+            bytes: report.summary.bytes,
+            identity: &report.summary.identity,
+            source: &package.pannier.source,
+            tables: report.tables,
+            rows: report.rows,
+            files: &report.files,
+            blobs: package.pannier.blobs,
+            freeze: &report.freeze,
+            problem_counts: &report.problem_counts,
+            problems: &report.first_problems,
+            seconds: elapsed.as_secs_f64(),
+        }
+    }
+}
+
+/// One document on stdout.
+#[expect(clippy::print_stdout, reason = "the report is the output")]
+pub fn json(report: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(report).map_err(|source| Error::Report { source })?;
+    println!("{text}");
+    Ok(())
+}
+
+/// The summary of a snapshot.
+#[expect(clippy::print_stdout, reason = "the summary is the output")]
+pub fn snapshot(view: &SnapshotView<'_>) {
+    println!("{}: {}", view.bundle, BinaryBytes(view.bytes));
+    println!("  source    {}", source_line(view.source));
+    println!("  tables    {} with {} rows", view.tables, HumanCount(view.rows));
+    files_lines(view.files);
+    println!("  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes));
+    println!("  identity  {}", view.identity);
+    println!("  time      {:.1} s", view.seconds);
+    let total: u64 = view.problem_counts.values().sum();
+    problem_lines(total, view.problems);
+}
+
+/// The summary of a plan.
+#[expect(clippy::print_stdout, reason = "the summary is the output")]
+pub fn plan(report: &PlanReport) {
+    println!("{}: {}", report.source.database, BinaryBytes(report.database_bytes));
+    println!("  source    {}", source_line(&report.source));
+    let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
+    println!("  tables    {} with {} rows", report.tables.len(), HumanCount(rows));
+    let width = report.tables.iter().map(|table| table.name.chars().count()).max().unwrap_or(0).min(40);
+    for table in &report.tables {
+        let kind = match table.kind {
+            TableKind::Table => "",
+            TableKind::Shadow => "  (storage of a virtual table)",
+            TableKind::Internal => "  (the engine's own)",
+        };
+        let size = table.bytes.map(|bytes| BinaryBytes(bytes).to_string()).unwrap_or_default();
+        let name = pannier_exporter::files::printable(table.name.as_bytes());
+        println!("    {name:width$}  {:>9} rows  {size:>12}{kind}", HumanCount(table.rows).to_string());
+    }
+    for (kind, count) in &report.ddl_only {
+        println!("  DDL only  {count} of type {kind}");
+    }
+    files_lines(&report.files);
+    for holder in &report.opened_by {
+        let how = if holder.writes { "for writing" } else { "for reading" };
+        println!("  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", "));
+    }
+    for note in &report.notes {
+        println!("  note      {note}");
+    }
+    problem_lines(report.problems.len() as u64, &report.problems);
+}
+
+fn source_line(source: &SourceInfo) -> String {
+    let mut line = format!("{} {}", source.engine, source.engine_version);
+    if let Some(mode) = source.settings.get("journal_mode") {
+        line = format!("{line}, journal mode {mode}");
+    }
+    match (&source.application, &source.revision) {
+        (Some(application), Some(revision)) => format!("{line}, application {application}, revision {revision}"),
+        (Some(application), None) => format!("{line}, application {application}"),
+        _ => line,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "part of both summaries")]
+fn files_lines(files: &FilesReport) {
+    for location in &files.locations {
+        println!(
+            "  files     {}: {} files with {}, {} rows matched, {} unreferenced, {} unreadable",
+            location.location,
+            HumanCount(location.files),
+            BinaryBytes(location.bytes),
+            HumanCount(location.matched),
+            HumanCount(location.unreferenced),
+            HumanCount(location.unreadable),
+        );
+    }
+    if files.missing > 0 {
+        println!("  missing   {} rows name a file that is nowhere", HumanCount(files.missing));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "part of both summaries")]
+fn problem_lines(total: u64, problems: &[Problem]) {
+    /// More than this many would push the summary off the screen.
+    const SHOWN: usize = 20;
+    if total == 0 {
+        return;
+    }
+    println!("  problems  {}", HumanCount(total));
+    for problem in problems.iter().take(SHOWN) {
+        println!("    {}  {}  {}", problem.code, problem.object, problem.detail);
+    }
+    if total > SHOWN as u64 {
+        println!(
+            "    … and {} more; --json of plan, or data/report/problems.ndjson in the bundle, has all",
+            HumanCount(total - SHOWN as u64)
+        );
+    }
+}

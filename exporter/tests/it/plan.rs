@@ -1,0 +1,63 @@
+//! `plan` and the summaries, as text and as JSON.
+
+use rusqlite::Connection;
+
+use crate::support::{Run, as_nobody, database, folder, names, program, snapshot, url};
+
+fn plan(source: &std::path::Path, more: &[&str]) -> Run {
+    program().args(["plan", "--source", &url(source)]).args(more).output().unwrap().into()
+}
+
+#[test]
+fn a_plan_says_what_looks_wrong() {
+    let folder = folder();
+    let source = database(
+        folder.path(),
+        "PRAGMA foreign_keys = OFF; CREATE TABLE p(id PRIMARY KEY); CREATE TABLE c(p REFERENCES p); INSERT INTO c VALUES(1),(2),(NULL); CREATE VIEW v AS SELECT 1;",
+    );
+    let other = Connection::open(&source).unwrap();
+    other.query_row("SELECT count(*) FROM p", [], |_| Ok(())).unwrap();
+    let run = plan(&source, &["--json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(3), ""));
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["tables"][0], serde_json::json!({"name": "c", "kind": "table", "rows": 3, "bytes": 4096}));
+    assert_eq!(report["problems"][0]["code"], "foreign-key-violation");
+    assert_eq!(report["problems"][0]["detail"], "2 rows refer to a row of p that is not there");
+    assert_eq!(report["ddl_only"]["view"], 1);
+    assert_eq!(report["opened_by"][0]["pid"], std::process::id());
+    assert_eq!(report["opened_by"][0]["writes"], true);
+    assert_eq!(report["source"]["settings"]["journal_mode"], "delete");
+    assert_eq!(names(folder.path()), ["source.db"]);
+}
+
+/// A process of somebody else's, whose open files this user may not see, is told from its lock.
+#[test]
+fn a_lock_out_of_sight() {
+    let Some(mut command) = as_nobody() else { return };
+    let folder = folder();
+    let source = database(folder.path(), "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES(1);");
+    let other = Connection::open(&source).unwrap();
+    other.execute_batch("INSERT INTO t VALUES(2)").unwrap();
+    let run: Run = command.args(["plan", "--source", &url(&source)]).output().unwrap().into();
+    assert!(run.stdout.contains("note      somebody out of sight"), "{run:?}");
+    assert!(run.stdout.contains("1 with 2 rows"), "{run:?}");
+}
+
+#[test]
+fn summaries() {
+    let folder = folder();
+    let source = database(folder.path(), "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2);");
+    let out = folder.path().join("o");
+    let run = snapshot(&source, &out, &["--json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), "tables: 2 rows\n"));
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&report["tables"], &report["rows"]), (&1.into(), &2.into()));
+    assert_eq!(report["bytes"], std::fs::metadata(&out).unwrap().len());
+    assert_eq!(report["problem_counts"], serde_json::json!({}));
+    assert_eq!(report["freeze"]["held_by"], "read-transaction");
+    let quiet = snapshot(&source, &folder.path().join("o2"), &["--quiet"]);
+    assert_eq!((quiet.code, quiet.stdout.as_str(), quiet.stderr.as_str()), (Some(0), "", ""));
+    let text = plan(&source, &[]);
+    assert!(text.stdout.contains("  tables    1 with 2 rows\n"), "{}", text.stdout);
+    assert_eq!(text.code, Some(0));
+}

@@ -1,0 +1,128 @@
+//! Tables, keys and indexes by introspection; views, virtual tables and the engine's own tables do not trip it.
+
+use pannier_format::{OwnedValue, TableKind};
+use rusqlite::Connection;
+
+use crate::support::{bundle, database, folder, rows};
+
+const SCRIPT: &str = r#"
+    CREATE TABLE parent(id TEXT PRIMARY KEY, "odd ""name""" TEXT NOT NULL DEFAULT 'x''y', UNIQUE(id, "odd ""name"""));
+    CREATE TABLE child(a INTEGER, b TEXT REFERENCES parent, c TEXT, FOREIGN KEY(a, c) REFERENCES nowhere(x, y));
+    CREATE INDEX child_c ON child(c);
+    CREATE UNIQUE INDEX child_partial ON child(a) WHERE a > 0;
+    CREATE UNIQUE INDEX child_ab ON child(a, b);
+    CREATE INDEX child_expression ON child(lower(c), b);
+    CREATE INDEX child_nocase ON child(c COLLATE NOCASE DESC);
+    CREATE TABLE pairs(k2 TEXT, k1 TEXT, v, PRIMARY KEY(k1, k2)) WITHOUT ROWID;
+    CREATE TABLE made(a INTEGER, twice AS (a * 2), thrice INTEGER GENERATED ALWAYS AS (a * 3) STORED, b);
+    CREATE TABLE counted(id INTEGER PRIMARY KEY AUTOINCREMENT, rowid TEXT);
+    CREATE TABLE "it's?a*b%c$d#e"(x);
+    CREATE TABLE "таблица"(x);
+    CREATE VIEW v AS SELECT * FROM child; -- a comment
+    CREATE TRIGGER tr AFTER INSERT ON child BEGIN INSERT INTO "таблица" VALUES(new.a); SELECT 1; END;
+    CREATE VIRTUAL TABLE search USING fts5(body);
+    INSERT INTO parent VALUES('p', 'q');
+    INSERT INTO child VALUES(1, 'p', 'c');
+    INSERT INTO pairs VALUES('b', 'a', 1), ('a', 'b', 2), ('a', 'a', 3);
+    INSERT INTO made(a, b) VALUES(5, 'x');
+    INSERT INTO counted VALUES(7, 'seven'), (3, 'three');
+    INSERT INTO search VALUES('some words');
+    ANALYZE;
+"#;
+
+#[test]
+fn tables_of_every_kind() {
+    let folder = folder();
+    let source = database(folder.path(), SCRIPT);
+    let made = bundle(&source, &folder.path().join("o"), &[]);
+    let kind = |name: &str| made.table(name).map(|table| table.pannier.kind);
+    assert_eq!(kind("parent"), Some(TableKind::Table));
+    assert_eq!(kind("it's?a*b%c$d#e"), Some(TableKind::Table));
+    assert_eq!(kind("search_content"), Some(TableKind::Shadow));
+    assert_eq!(kind("sqlite_sequence"), Some(TableKind::Internal));
+    assert_eq!(kind("sqlite_stat1"), Some(TableKind::Internal));
+    assert_eq!((kind("search"), kind("v"), kind("sqlite_schema")), (None, None, None));
+    let integer = OwnedValue::Integer;
+    let text = |text: &str| OwnedValue::Text(text.into());
+    // Without a rowid the order is the key's; with one, the rowid's, also where a column has taken its name.
+    assert_eq!(rows(&made, "pairs").iter().map(|row| row[2].clone()).collect::<Vec<_>>(), [integer(3), integer(1), integer(2)]);
+    assert_eq!(rows(&made, "counted"), [vec![integer(3), text("three")], vec![integer(7), text("seven")]]);
+    assert_eq!(rows(&made, "made"), [vec![integer(5), integer(10), integer(15), text("x")]]);
+    assert_eq!(rows(&made, "таблица"), [vec![integer(1)]]);
+}
+
+#[test]
+fn keys_and_indexes() {
+    let folder = folder();
+    let source = database(folder.path(), SCRIPT);
+    let made = bundle(&source, &folder.path().join("o"), &[]);
+    let parent = made.table("parent").unwrap();
+    assert_eq!(parent.schema.primary_key, ["id"]);
+    assert_eq!(parent.pannier.unique, [["id", "odd \"name\""]]);
+    let odd = &parent.schema.fields[1];
+    assert_eq!((odd.name.as_str(), odd.pannier.not_null, odd.pannier.default.as_deref()), ("odd \"name\"", true, Some("'x''y'")));
+    let child = made.table("child").unwrap();
+    let keys: Vec<(Vec<String>, String, Vec<String>)> = child
+        .schema
+        .foreign_keys
+        .iter()
+        .map(|key| (key.fields.clone(), key.reference.resource.clone(), key.reference.fields.clone()))
+        .collect();
+    assert_eq!(
+        keys,
+        [(vec!["b".into()], "parent".into(), vec![]), (vec!["a".into(), "c".into()], "nowhere".into(), vec!["x".into(), "y".into()]),]
+    );
+    assert_eq!(child.pannier.unique, [["a", "b"]]);
+    let indexes: Vec<(&str, bool, bool, usize)> =
+        child.pannier.indexes.iter().map(|index| (index.name.as_str(), index.unique, index.partial, index.columns.len())).collect();
+    assert_eq!(
+        indexes,
+        [
+            ("child_c", false, false, 1),
+            ("child_partial", true, true, 1),
+            ("child_ab", true, false, 2),
+            ("child_expression", false, true, 2),
+            ("child_nocase", false, true, 1),
+        ]
+    );
+    assert_eq!(made.table("pairs").unwrap().schema.primary_key, ["k1", "k2"]);
+    let generated: Vec<bool> = made.table("made").unwrap().schema.fields.iter().map(|column| column.pannier.generated).collect();
+    assert_eq!(generated, [false, true, true, false]);
+}
+
+/// The script in the bundle makes the same schema again.
+#[test]
+fn the_script_runs() {
+    let folder = folder();
+    let source = database(folder.path(), SCRIPT);
+    let made = bundle(&source, &folder.path().join("o"), &[]);
+    let script = String::from_utf8(made.member("schema/schema.sql").unwrap().unwrap()).unwrap();
+    let again = Connection::open_in_memory().unwrap();
+    again.execute_batch(&script).unwrap();
+    let schema = |connection: &Connection| -> Vec<(String, String, Option<String>)> {
+        let mut statement =
+            connection.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2").unwrap();
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(schema(&again), schema(&Connection::open(&source).unwrap()));
+    let objects: Vec<serde_json::Value> = serde_json::from_slice(&made.member("schema/objects.json").unwrap().unwrap()).unwrap();
+    assert!(objects.iter().any(|object| object["type"] == "trigger" && object["name"] == "tr" && object["tbl_name"] == "child"));
+}
+
+#[test]
+fn a_module_that_nobody_knows() {
+    let folder = folder();
+    let source =
+        database(folder.path(), "CREATE TABLE t(a); INSERT INTO t VALUES(1); CREATE TABLE vec_data(x); INSERT INTO vec_data VALUES(2);");
+    let connection = Connection::open(&source).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES('table', 'vec', 'vec', 0, 'CREATE VIRTUAL TABLE vec USING vec0(embedding float[4])');",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let made = bundle(&source, &folder.path().join("o"), &[]);
+    assert_eq!(rows(&made, "vec_data"), [[OwnedValue::Integer(2)]]);
+    assert!(made.table("vec").is_none());
+    assert!(String::from_utf8(made.member("schema/schema.sql").unwrap().unwrap()).unwrap().contains("USING vec0"));
+}
