@@ -4,7 +4,6 @@
 //! they did is read back by other means, with SQLite and a plain HTTP client.
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on says why and stops")]
 
-pub mod bag;
 pub mod fixture;
 pub mod http;
 pub mod pipeline;
