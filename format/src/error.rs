@@ -34,6 +34,14 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The source has so many columns that no descriptor has room for them (SPEC.md, 'The descriptor').
+    #[error("{tables} tables with {columns} columns in all are more than a bundle can describe")]
+    TooManyColumns {
+        /// Tables of the source.
+        tables: usize,
+        /// Columns of all tables.
+        columns: usize,
+    },
     /// The bundle file cannot be opened or read.
     #[error("cannot read the bundle {}", path.display())]
     Read {
@@ -120,9 +128,12 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Error::OutputExists { .. } | Error::Create { .. } | Error::Write { .. } | Error::ReadBlob { .. } | Error::Read { .. } => {
-                Blame::Input
-            }
+            Error::OutputExists { .. }
+            | Error::Create { .. }
+            | Error::Write { .. }
+            | Error::ReadBlob { .. }
+            | Error::TooManyColumns { .. }
+            | Error::Read { .. } => Blame::Input,
             Error::NotABundle { .. } | Error::Damaged { .. } | Error::NewerFormat { .. } | Error::Parquet { .. } => Blame::Bundle,
             Error::RowWidth { .. } | Error::MemberPath { .. } | Error::TableUnfinished { .. } | Error::Descriptor { .. } => Blame::Ours,
         }
@@ -136,6 +147,7 @@ impl Error {
             Error::Create { .. } => "make the folder, or give one that you may write to",
             Error::Write { .. } => "free some space or give an output on another disk, then run it again: nothing was left behind",
             Error::ReadBlob { .. } => "check the file and its permissions, then run it again",
+            Error::TooManyColumns { .. } => "report it with these numbers: nobody has met such a source yet",
             Error::Read { .. } => "check the path and its permissions",
             Error::NotABundle { .. } => "give a file that pannier-export wrote",
             Error::Damaged { .. } => "run pannier-import verify to list every fault, and copy the bundle again from where it was made",

@@ -25,6 +25,19 @@ impl Slice {
     pub fn reader(&self, start: u64) -> SliceReader {
         SliceReader { slice: self.clone(), at: start }
     }
+
+    /// The hash of its bytes.
+    pub fn sha256(&self) -> io::Result<String> {
+        let mut hasher = Sha256::new();
+        let mut content = self.reader(0);
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match content.read(&mut buffer)? {
+                0 => return Ok(hex(&hasher.finalize())),
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+    }
 }
 
 /// Sequential reader of a [`Slice`].

@@ -1,4 +1,4 @@
-//! Looks at the page headers of a row group before the Parquet library decodes it. The library reserves what a header claims;
+//! Looks at a part's footer and page headers before the Parquet library decodes them. The library reserves what they claim;
 //! what passes here cannot make it take more than the format allows a row group (SPEC.md, 'Parquet').
 
 use std::io::{self, BufReader};
@@ -15,6 +15,33 @@ const HEADER_BYTES: u64 = 64 << 10;
 const GROUP_ROWS: i64 = 1 << 20;
 /// Odd values of a row group at the most, beside one row's.
 const GROUP_ODD: i64 = 1 << 20;
+/// Elements of a schema beside the columns: its root, and six for the odd values; some more, for a later format.
+const SCHEMA_EXTRA: u64 = 16;
+
+/// Checks a footer of `bytes` bytes that starts at `at`: its schema has no more elements than the table asks for, each of which
+/// takes far more memory than bytes.
+pub(crate) fn check_footer(slice: &Slice, at: u64, bytes: u64, columns: usize) -> io::Result<()> {
+    let most = columns as u64 + SCHEMA_EXTRA;
+    let mut reader = ThriftReader::new(BufReader::new(slice.reader(at)), bytes);
+    let mut last = 0;
+    loop {
+        match reader.field(last)? {
+            (_, kind::STOP) => return Ok(()),
+            (number, kind::LIST) if number == 2 => {
+                let (elements, element) = reader.list()?;
+                if elements > most {
+                    return Err(invalid("it has more columns than the table"));
+                }
+                (0..elements).try_for_each(|_| reader.skip(element))?;
+                last = number;
+            }
+            (number, kind) => {
+                reader.skip(kind)?;
+                last = number;
+            }
+        }
+    }
+}
 
 /// What is read of a page header.
 #[derive(Default)]

@@ -73,6 +73,13 @@ impl TableShape {
         }
     }
 
+    /// Whether a part is the one that was written.
+    pub fn check_hash(&self, slice: &Slice, expected: &str) -> Result<(), Error> {
+        let found = slice.sha256().map_err(|source| Error::Read { path: self.bundle.clone(), source })?;
+        if found == expected { Ok(()) } else { Err(self.damaged("a part is not what the manifest says")) }
+    }
+
+    /// Opens a part.
     pub fn open(&self, slice: Slice) -> Result<Part, Error> {
         self.check_footer(&slice)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -94,7 +101,8 @@ impl TableShape {
         if footer_bytes > FOOTER_BYTES || footer_bytes + 8 > slice.bytes {
             return Err(self.damaged("a part lies about the size of its footer"));
         }
-        Ok(())
+        page_guard::check_footer(slice, slice.bytes - 8 - footer_bytes, footer_bytes, self.columns.len())
+            .map_err(|error| self.damaged(&format!("a part's footer is not allowed: {error}")))
     }
 
     /// The part's schema, if it has the table's columns and no others, with texts and blobs read as views, which refer to the
@@ -139,6 +147,11 @@ fn viewed(field: &Field) -> Field {
 impl Part {
     pub fn groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
+    }
+
+    /// How many rows a row group says it has; negative: it lies.
+    pub fn group_rows(&self, group: usize) -> i64 {
+        self.metadata.metadata().row_group(group).num_rows()
     }
 
     /// A reader of one row group, after a look at what its pages claim.

@@ -10,6 +10,9 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use crate::odd::OddBuilder;
 use crate::{Class, Column, OwnedValue, Value};
 
+/// What an odd value takes besides itself and its column's name.
+const ODD_BYTES: usize = 32;
+
 /// The Parquet layout of one table.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -193,6 +196,8 @@ impl BatchBuilder {
         for (index, (builder, value)) in self.columns.iter_mut().zip(row).enumerate() {
             if !builder.push(value) {
                 self.odd.value(&self.layout.columns[index], value);
+                // So that the odd values of a row group are bounded in number too (SPEC.md, 'Parquet').
+                self.bytes += ODD_BYTES + self.layout.columns[index].len();
             }
             self.bytes += value.bytes();
         }

@@ -14,7 +14,7 @@ use crate::{BlobEntry, DataPackage, Error, Table};
 const SMALL_BYTES: u64 = 256 << 20;
 
 /// A bundle whose structure is sound: every member is in the manifest and every line of the manifest has its member.
-/// Members are checked against their hashes when they are read, Parquet parts by [`crate::verify`].
+/// Members are checked against their hashes when they are read; only [`crate::verify`] looks at all of them.
 pub struct Bundle {
     path: PathBuf,
     members: BTreeMap<String, Slice>,
@@ -78,10 +78,13 @@ impl Bundle {
     /// The rows of a table.
     pub fn rows(&self, table: &Table) -> Result<TableReader, Error> {
         let parts = table.path.iter().map(|path| {
-            let slice = self.members.get(&format!("data/{path}")).cloned();
-            slice.ok_or_else(|| self.damaged(format!("table {}: part {path} is not in the bundle", table.name)))
+            let path = format!("data/{path}");
+            match (self.members.get(&path), self.manifest.get(&path)) {
+                (Some(slice), Some(sha256)) => Ok((slice.clone(), Some(sha256.clone()))),
+                _ => Err(self.damaged(format!("table {}: {path} is not in the bundle", table.name))),
+            }
         });
-        Ok(TableReader::new(&self.path, table, parts.collect::<Result<_, _>>()?))
+        Ok(TableReader::new(&self.path, table, parts.collect::<Result<Vec<_>, _>>()?))
     }
 
     /// The content of a blob by its SHA-256; `None` if the bundle does not have it.

@@ -13,27 +13,34 @@ use crate::odd::OddColumn;
 use crate::part::{Part, TableShape};
 use crate::{Error, Table, Value};
 
-/// Reads the rows of one table in the order in which they were written.
+/// A part that is still to be read, and the hash that it must have; without one if that was checked before.
+pub(crate) type UnreadPart = (Slice, Option<String>);
+
+/// Reads the rows of one table in the order in which they were written. A part's hash is checked before its rows are given out,
+/// so that to read is to verify.
 pub struct TableReader {
     table: TableShape,
-    parts: VecDeque<Slice>,
+    parts: VecDeque<UnreadPart>,
     part: Option<Part>,
     groups: VecDeque<usize>,
     group: Option<ParquetRecordBatchReader>,
     /// What the values of the current row group may still take.
     group_bytes_left: u64,
+    /// Rows that the current row group claims and has not shown.
+    group_rows_left: i64,
     rows: u64,
 }
 
 impl TableReader {
-    pub(crate) fn new(bundle: &std::path::Path, table: &Table, parts: Vec<Slice>) -> Self {
+    pub(crate) fn new(bundle: &std::path::Path, table: &Table, parts: impl IntoIterator<Item = UnreadPart>) -> Self {
         TableReader {
             table: TableShape::new(bundle, table),
-            parts: parts.into(),
+            parts: parts.into_iter().collect(),
             part: None,
             groups: VecDeque::new(),
             group: None,
             group_bytes_left: 0,
+            group_rows_left: 0,
             rows: 0,
         }
     }
@@ -59,13 +66,20 @@ impl TableReader {
                     return self.take_batch(&batch).map(Some);
                 }
                 self.group = None;
+                if self.group_rows_left != 0 {
+                    return Err(self.table.damaged("a row group lies about the number of its rows"));
+                }
             }
             if let (Some(group), Some(part)) = (self.groups.pop_front(), &self.part) {
                 self.group = Some(part.group(&self.table, group)?);
                 self.group_bytes_left = self.table.group_bytes();
+                self.group_rows_left = part.group_rows(group);
                 continue;
             }
-            let Some(slice) = self.parts.pop_front() else { return Ok(None) };
+            let Some((slice, sha256)) = self.parts.pop_front() else { return Ok(None) };
+            if let Some(expected) = sha256 {
+                self.table.check_hash(&slice, &expected)?;
+            }
             let part = self.table.open(slice)?;
             self.groups = (0..part.groups()).collect();
             self.part = Some(part);
@@ -75,6 +89,7 @@ impl TableReader {
     fn take_batch(&mut self, batch: &RecordBatch) -> Result<RowBatch, Error> {
         let first_row = self.rows;
         self.rows += batch.num_rows() as u64;
+        self.group_rows_left = self.group_rows_left.saturating_sub_unsigned(batch.num_rows() as u64);
         let batch = RowBatch::new(&self.table, batch, first_row)?;
         // A dictionary can make few bytes stand for very many: no danger to memory, but to whoever waits for the end.
         let left = self.group_bytes_left.checked_sub(batch.bytes());

@@ -9,7 +9,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::descriptor::{self, DESCRIPTOR, DESCRIPTOR_BYTES};
-use crate::member::{HashedReader, Slice};
+use crate::member::HashedReader;
+use crate::problem::ProblemList;
 use crate::tar_index::{TarIndex, index};
 use crate::{DataPackage, Error, Problem, hex, names};
 
@@ -18,6 +19,8 @@ const MANIFEST: &str = "manifest-sha256.txt";
 const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 /// The longest manifest: for more than a million members.
 const MANIFEST_BYTES: u64 = 256 << 20;
+/// A manifest with so many lines that are none is not read further: it is something else.
+const MANIFEST_FAULTS: u32 = 1000;
 /// The longest line of a manifest: a hash, two spaces, a path.
 const LINE_BYTES: u64 = 64 + 2 + 255 + 1;
 /// The longest `bagit.txt` and `bag-info.txt`.
@@ -41,17 +44,21 @@ pub(crate) fn inspect(path: &Path, problem: &mut dyn FnMut(Problem)) -> Result<S
         return Err(not_ours("it is not a file"));
     }
     let file = File::open(path).map_err(read_error)?;
-    let mut tar_problems = Vec::new();
+    let mut tar_problems = ProblemList::default();
     let index = index(file, &mut |problem| tar_problems.push(problem)).map_err(read_error)?;
-    if index.members.is_empty() && index.name.is_empty() {
-        return Err(not_ours(if index.bytes == 0 { "it is empty" } else { "it is not a tar with a bag in it" }));
+    if index.bytes == 0 {
+        return Err(not_ours("it is empty"));
     }
-    tar_problems.into_iter().for_each(&mut *problem);
+    // A tar whose first header is damaged is a damaged bundle; it may have been one.
+    if index.members.is_empty() && index.name.is_empty() && !index.is_tar {
+        return Err(not_ours("it is not a tar with a bag in it"));
+    }
+    tar_problems.finish().into_iter().for_each(&mut *problem);
     let mut structure = Structure { index, manifest: BTreeMap::new(), package: None, identity: String::new() };
     check_bagit(&structure, problem);
     let tags = read_manifest(&structure, TAG_MANIFEST, problem);
     if let Some(slice) = structure.index.members.get(TAG_MANIFEST) {
-        structure.identity = hash(slice).map_err(read_error)?;
+        structure.identity = slice.sha256().map_err(read_error)?;
     }
     check_tags(&structure, &tags, problem);
     structure.manifest = read_manifest(&structure, MANIFEST, problem);
@@ -59,18 +66,6 @@ pub(crate) fn inspect(path: &Path, problem: &mut dyn FnMut(Problem)) -> Result<S
     check_oxum(&structure, problem);
     structure.package = read_package(path, &structure, problem)?;
     Ok(structure)
-}
-
-fn hash(slice: &Slice) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut content = slice.reader(0);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match content.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }
 
 /// A member's content, if it is there; the reason if it is too long.
@@ -103,7 +98,7 @@ fn read_manifest(structure: &Structure, name: &str, problem: &mut dyn FnMut(Prob
         return manifest;
     }
     let mut content = BufReader::new(slice.reader(0));
-    let mut line = Vec::new();
+    let (mut line, mut faults) = (Vec::new(), 0);
     for number in 1_u64.. {
         line.clear();
         // A read error shows up as a short manifest, and its hash as wrong.
@@ -113,8 +108,9 @@ fn read_manifest(structure: &Structure, name: &str, problem: &mut dyn FnMut(Prob
         }
         let Some((hash, path)) = manifest_line(&line) else {
             problem(Problem::new("manifest-line", name, format!("line {number} is not a hash and a path")));
-            if line.last() != Some(&b'\n') && read as u64 == LINE_BYTES {
-                problem(Problem::new("manifest-line", name, "was not read further: a line is too long"));
+            faults += 1;
+            if faults == MANIFEST_FAULTS {
+                problem(Problem::new("manifest-line", name, format!("was not read further than line {number}")));
                 break;
             }
             continue;

@@ -10,6 +10,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
 
 use crate::digest::RowDigester;
+use crate::part::FOOTER_BYTES;
 use crate::physical::{BatchBuilder, Layout, frictionless_type};
 use crate::writer::Output;
 use crate::{Error, OwnedValue, Table, Value, hex, names};
@@ -24,6 +25,8 @@ const GROUP_BYTES: usize = 16 << 20;
 const GROUP_ROWS: usize = 131_072;
 /// A part is closed when its file has so many bytes.
 const PART_BYTES: u64 = 256 << 20;
+/// What a column of a row group takes in a footer at the most, besides its name.
+const FOOTER_COLUMN_BYTES: usize = 160;
 
 /// Writes the rows of one table. [`TableWriter::finish`] completes it; a writer that is dropped without it makes
 /// [`crate::BundleWriter::finish`] fail, so that a half-written table is never published.
@@ -46,6 +49,8 @@ struct Part {
     writer: ArrowWriter<HashingFile>,
     group_bytes: usize,
     group_rows: usize,
+    /// What its footer takes so far, at the most.
+    footer_bytes: usize,
 }
 
 impl<'a> TableWriter<'a> {
@@ -129,6 +134,8 @@ impl<'a> TableWriter<'a> {
     fn write_batch(&mut self) -> Result<(), Error> {
         let Some(batch) = self.batch.as_mut().filter(|batch| batch.rows() > 0) else { return Ok(()) };
         let (rows, bytes) = (batch.rows(), batch.bytes());
+        let group_footer =
+            batch.layout().columns.iter().map(|name| name.len() + FOOTER_COLUMN_BYTES).sum::<usize>() + 4 * FOOTER_COLUMN_BYTES;
         let batch = batch.take().map_err(|source| parquet_error(&self.output.path, &self.table.name, source.into()))?;
         let mut part = match self.part.take() {
             Some(part) => part,
@@ -142,12 +149,14 @@ impl<'a> TableWriter<'a> {
             if part.group_bytes >= GROUP_BYTES || part.group_rows >= GROUP_ROWS {
                 part.group_bytes = 0;
                 part.group_rows = 0;
+                part.footer_bytes += group_footer;
                 return part.writer.flush();
             }
             Ok(())
         });
         flushed.map_err(|source| parquet_error(&self.output.path, &self.table.name, source))?;
-        let full = part.writer.bytes_written() as u64 >= PART_BYTES;
+        // A table of very many columns fills a footer before it fills a part.
+        let full = part.writer.bytes_written() as u64 >= PART_BYTES || part.footer_bytes as u64 >= FOOTER_BYTES / 4;
         self.part = Some(part);
         if full { self.close_part() } else { Ok(()) }
     }
@@ -165,7 +174,7 @@ impl<'a> TableWriter<'a> {
         let file = HashingFile::new(self.output.spool()?);
         let writer = ArrowWriter::try_new_with_options(file, batch.layout().arrow_schema(), options)
             .map_err(|source| parquet_error(&self.output.path, &self.table.name, source))?;
-        Ok(Part { writer, group_bytes: 0, group_rows: 0 })
+        Ok(Part { writer, group_bytes: 0, group_rows: 0, footer_bytes: 0 })
     }
 
     fn close_part(&mut self) -> Result<(), Error> {

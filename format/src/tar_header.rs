@@ -62,10 +62,7 @@ impl TarHeader {
 /// The value of a checksum field: seven octal digits and NUL, or six, NUL and a space. Programs that write other forms have
 /// not been met, and with these two no single flipped bit goes unnoticed.
 fn checksum(field: &[u8]) -> Option<u32> {
-    let digits = match field {
-        [digits @ .., 0, b' '] | [digits @ .., 0] => digits,
-        _ => return None,
-    };
+    let ([digits @ .., 0, b' '] | [digits @ .., 0]) = field else { return None };
     digits.iter().try_fold(0, |value, byte| matches!(byte, b'0'..=b'7').then(|| value * 8 + u32::from(byte - b'0')))
 }
 

@@ -24,12 +24,15 @@ pub(crate) struct TarIndex {
     pub members: BTreeMap<String, Slice>,
     /// Size of the file in bytes.
     pub bytes: u64,
+    /// It starts with a header, right or wrong.
+    pub is_tar: bool,
 }
 
 /// Reads the headers of `file`. Problems go to `problem`; an `Err` is a system error while reading.
 pub(crate) fn index(file: File, problem: &mut dyn FnMut(Problem)) -> io::Result<TarIndex> {
     let bytes = file.metadata()?.len();
-    let index = TarIndex { name: String::new(), members: BTreeMap::new(), bytes };
+    let is_tar = read_block(&file, 0)?.is_some_and(|block| block[257..].starts_with(b"ustar"));
+    let index = TarIndex { name: String::new(), members: BTreeMap::new(), bytes, is_tar };
     let mut scan = Scan { file: Arc::new(file), bytes, at: 0, extensions: Extensions::default(), index, problem };
     while scan.member()? {}
     scan.check_folders();

@@ -1,14 +1,15 @@
-//! Just enough of Thrift's compact protocol to look at a Parquet page header before the Parquet library believes it.
+//! Just enough of Thrift's compact protocol to look at Parquet's footers and page headers before the Parquet library believes them.
 
 use std::io::{self, Read};
 
-/// Structures in structures; a page header has three levels.
-const DEEPEST: u8 = 8;
+/// Structures and lists in each other; a footer has some ten levels.
+const DEEPEST: u8 = 16;
 
 /// Types of the compact protocol that are told apart.
 pub(crate) mod kind {
     pub const STOP: u8 = 0;
     pub const I32: u8 = 5;
+    pub const LIST: u8 = 9;
     pub const STRUCT: u8 = 12;
 }
 
@@ -52,6 +53,15 @@ impl<R: Read> ThriftReader<R> {
         Ok(if encoded & 1 == 0 { half } else { -1 - half })
     }
 
+    /// The length of a list and the type of its elements.
+    pub fn list(&mut self) -> io::Result<(u64, u8)> {
+        let header = self.byte()?;
+        let length = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
+        // Booleans in lists take a byte each, unlike those in fields.
+        let element = if matches!(header & 15, 1 | 2) { 3 } else { header & 15 };
+        Ok((length, element))
+    }
+
     /// Passes over a value of the given type.
     pub fn skip(&mut self, kind: u8) -> io::Result<()> {
         self.skip_within(kind, DEEPEST)
@@ -70,10 +80,8 @@ impl<R: Read> ThriftReader<R> {
                 self.pass(length)
             }
             9 | 10 => {
-                let header = self.byte()?;
-                let length = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
-                // Booleans in lists take a byte each. Every element takes one at least, so that the limit ends this.
-                let element = if matches!(header & 15, 1 | 2) { 3 } else { header & 15 };
+                let (length, element) = self.list()?;
+                // Every element takes a byte at least, so that the limit ends this.
                 (0..length).try_for_each(|_| self.skip_within(element, deeper))
             }
             kind::STRUCT => {

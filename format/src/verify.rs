@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::descriptor::DESCRIPTOR;
 use crate::digest::RowDigester;
 use crate::member::{HashedReader, Slice};
+use crate::problem::ProblemList;
 use crate::rows::TableReader;
 use crate::structure::{Structure, inspect};
 use crate::verify_blobs::{BlobIndex, check_blob};
@@ -35,27 +36,28 @@ pub struct VerifyReport {
 /// Verifies the bundle at `path`; `progress` is told how many bytes were hashed since it was told last. An `Err` means that
 /// there is no bundle to speak of, not that it is damaged.
 pub fn verify(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport, Error> {
-    let mut report = VerifyReport::default();
-    let structure = inspect(path, &mut |problem| report.problems.push(problem))?;
-    report.identity.clone_from(&structure.identity);
-    report.members = structure.index.members.len() as u64;
+    let mut problems = ProblemList::default();
+    let structure = inspect(path, &mut |problem| problems.push(problem))?;
+    let mut report =
+        VerifyReport { identity: structure.identity.clone(), members: structure.index.members.len() as u64, ..VerifyReport::default() };
     // The index comes first, since it says how long each blob may get when it is unpacked.
     let package = structure.package.as_ref();
     let index =
         package.and_then(|package| BlobIndex::read(path, package, whole_parts(&structure, &package.pannier.index, &BTreeSet::new())?));
-    let damaged = hash_members(&structure, index.as_ref(), &mut report, progress);
+    let damaged = hash_members(&structure, index.as_ref(), &mut report, &mut problems, progress);
     if let Some(package) = package {
         for table in package.resources.iter().chain([&package.pannier.index]) {
-            name_missing_parts(&structure, table, &mut report);
+            name_missing_parts(&structure, table, &mut problems);
             if let Some(parts) = whole_parts(&structure, table, &damaged) {
-                read_table(path, table, parts, &mut report);
+                read_table(path, table, parts, &mut report, &mut problems);
             }
         }
-        check_parts_known(&structure, package, &mut report);
+        check_parts_known(&structure, package, &mut problems);
         if let Some(index) = index.filter(|_| whole_parts(&structure, &package.pannier.index, &damaged).is_some()) {
-            index.check(&structure, package.pannier.blobs, &mut report.problems);
+            index.check(&structure, package.pannier.blobs, &mut problems);
         }
     }
+    report.problems = problems.finish();
     Ok(report)
 }
 
@@ -64,6 +66,7 @@ fn hash_members(
     structure: &Structure,
     index: Option<&BlobIndex>,
     report: &mut VerifyReport,
+    problems: &mut ProblemList,
     progress: &mut dyn FnMut(u64),
 ) -> BTreeSet<String> {
     let mut damaged = BTreeSet::new();
@@ -75,14 +78,14 @@ fn hash_members(
             damaged.insert(member.clone());
             // The descriptor was hashed when it was read.
             if member != DESCRIPTOR {
-                report.problems.push(Problem::new("member-hash", member, error.to_string()));
+                problems.push(Problem::new("member-hash", member, error.to_string()));
             }
             continue;
         }
         if let Some(name) = member.strip_prefix(&format!("data/{BLOBS}/")) {
             report.blobs += 1;
             if let Err(reason) = check_blob(name, slice, expected, index) {
-                report.problems.push(Problem::new("blob-content", member, reason));
+                problems.push(Problem::new("blob-content", member, reason));
             }
         }
     }
@@ -105,12 +108,12 @@ fn drain(mut content: impl Read, bytes: u64, progress: &mut dyn FnMut(u64)) -> i
 }
 
 /// Names the parts that are nowhere; those that the manifest has were missed before.
-fn name_missing_parts(structure: &Structure, table: &Table, report: &mut VerifyReport) {
+fn name_missing_parts(structure: &Structure, table: &Table, problems: &mut ProblemList) {
     for path in &table.path {
         let member = format!("data/{path}");
         if !structure.index.members.contains_key(&member) && !structure.manifest.contains_key(&member) {
             let detail = format!("its part {path:?} is not in the bundle");
-            report.problems.push(Problem::new("part-missing", format!("table {}", table.name), detail));
+            problems.push(Problem::new("part-missing", format!("table {}", table.name), detail));
         }
     }
 }
@@ -124,24 +127,24 @@ fn whole_parts(structure: &Structure, table: &Table, damaged: &BTreeSet<String>)
     table.path.iter().map(part).collect()
 }
 
-fn check_parts_known(structure: &Structure, package: &DataPackage, report: &mut VerifyReport) {
+fn check_parts_known(structure: &Structure, package: &DataPackage, problems: &mut ProblemList) {
     let described: HashSet<&str> = package.resources.iter().flat_map(|table| &table.path).map(String::as_str).collect();
     for member in structure.index.members.keys() {
         let part = member.strip_prefix("data/").filter(|path| path.starts_with(&format!("{TABLES}/")));
         if part.is_some_and(|path| !described.contains(path)) {
-            report.problems.push(Problem::new("part-unknown", member, "belongs to no table of the descriptor"));
+            problems.push(Problem::new("part-unknown", member, "belongs to no table of the descriptor"));
         }
     }
 }
 
 /// Reads a table's rows and holds rows, digest and findings against the descriptor.
-fn read_table(bundle: &Path, table: &Table, parts: Vec<Slice>, report: &mut VerifyReport) {
+fn read_table(bundle: &Path, table: &Table, parts: Vec<Slice>, report: &mut VerifyReport, problems: &mut ProblemList) {
     let object = format!("table {}", table.name);
     let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
     let (digester, found) = match digest_table(bundle, table, parts) {
         Ok(read) => read,
         Err(error) => {
-            report.problems.push(Problem::new("table-unreadable", object, reason(&error)));
+            problems.push(Problem::new("table-unreadable", object, reason(&error)));
             return;
         }
     };
@@ -149,19 +152,19 @@ fn read_table(bundle: &Path, table: &Table, parts: Vec<Slice>, report: &mut Veri
     report.rows += digester.rows();
     if bytes != table.bytes {
         let detail = format!("its parts have {bytes} bytes, the descriptor says {}", table.bytes);
-        report.problems.push(Problem::new("table-bytes", &object, detail));
+        problems.push(Problem::new("table-bytes", &object, detail));
     }
     if digester.rows() != table.pannier.rows {
         let detail = format!("has {} rows, the descriptor says {}", digester.rows(), table.pannier.rows);
-        report.problems.push(Problem::new("table-rows", &object, detail));
+        problems.push(Problem::new("table-rows", &object, detail));
     }
     if digester.finish() != table.pannier.digest {
-        report.problems.push(Problem::new("table-digest", &object, "its content digest is not what the descriptor says"));
+        problems.push(Problem::new("table-digest", &object, "its content digest is not what the descriptor says"));
     }
     for (column, found) in table.schema.fields.iter().zip(found) {
         if column.pannier.found != found {
             let detail = format!("column {:?} holds something else than the descriptor says", column.name);
-            report.problems.push(Problem::new("column-findings", &object, detail));
+            problems.push(Problem::new("column-findings", &object, detail));
         }
     }
 }
@@ -170,7 +173,7 @@ fn digest_table(bundle: &Path, table: &Table, parts: Vec<Slice>) -> Result<(RowD
     let columns: Vec<String> = table.schema.fields.iter().map(|column| column.name.clone()).collect();
     let mut digester = RowDigester::new(&columns);
     let mut found = vec![Found::default(); columns.len()];
-    let mut reader = TableReader::new(bundle, table, parts);
+    let mut reader = TableReader::new(bundle, table, parts.into_iter().map(|part| (part, None)));
     while let Some(batch) = reader.next_batch()? {
         let mut row = Vec::with_capacity(columns.len());
         for index in 0..batch.rows() {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::member::{BlobReader, Slice};
+use crate::problem::ProblemList;
 use crate::rows::{RowBatch, TableReader};
 use crate::structure::{Structure, is_sha256};
 use crate::writer::BLOBS;
@@ -16,14 +17,14 @@ pub(crate) struct BlobIndex {
     /// Every content that there must be, by its hash: a path that has it, and its size.
     wanted: BTreeMap<String, (String, u64)>,
     totals: BlobTotals,
-    problems: Vec<Problem>,
+    problems: ProblemList,
 }
 
 impl BlobIndex {
     /// Reads the index; `None` if it cannot be read, which is named when it is read as a table.
     pub fn read(bundle: &Path, package: &DataPackage, parts: Vec<Slice>) -> Option<BlobIndex> {
-        let mut index = BlobIndex { wanted: BTreeMap::new(), totals: BlobTotals::default(), problems: Vec::new() };
-        let mut reader = TableReader::new(bundle, &package.pannier.index, parts);
+        let mut index = BlobIndex { wanted: BTreeMap::new(), totals: BlobTotals::default(), problems: ProblemList::default() };
+        let mut reader = TableReader::new(bundle, &package.pannier.index, parts.into_iter().map(|part| (part, None)));
         while let Some(batch) = reader.next_batch().ok()? {
             index.add(&batch);
         }
@@ -70,8 +71,8 @@ impl BlobIndex {
     }
 
     /// Holds the index against the members and the descriptor.
-    pub fn check(self, structure: &Structure, totals: BlobTotals, problems: &mut Vec<Problem>) {
-        problems.extend(self.problems);
+    pub fn check(self, structure: &Structure, totals: BlobTotals, problems: &mut ProblemList) {
+        problems.append(self.problems);
         for (sha256, (path, _)) in &self.wanted {
             let member = format!("data/{BLOBS}/{}/{sha256}", &sha256[..2]);
             // A member that the manifest names was missed before.

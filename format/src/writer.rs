@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use crate::descriptor::{self, DESCRIPTOR};
 use crate::table_writer::{HashingFile, TableWriter, free_folder};
 use crate::{
     BlobEntry, BlobState, BlobTotals, DataPackage, Error, FORMAT_VERSION, PackageInfo, Problem, SourceInfo, Table, blobs, hex, names,
@@ -217,9 +218,12 @@ impl BundleWriter {
             resources,
             pannier: PackageInfo { format: FORMAT_VERSION.to_owned(), source, blobs: self.totals, index },
         };
-        let mut text = serde_json::to_vec_pretty(&package).map_err(|source| Error::Descriptor { source })?;
-        text.push(b'\n');
-        self.output.append_bytes("data/datapackage.json", &text)?;
+        let text = descriptor::to_text(&package).map_err(|source| Error::Descriptor { source })?;
+        let text = text.ok_or_else(|| Error::TooManyColumns {
+            tables: package.resources.len(),
+            columns: package.resources.iter().map(|table| table.schema.fields.len()).sum(),
+        })?;
+        self.output.append_bytes(DESCRIPTOR, &text)?;
         let identity = self.output.write_tag_files()?;
         let (path, bytes) = self.output.publish()?;
         Ok(Summary { path, bytes, identity, package })

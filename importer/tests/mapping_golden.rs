@@ -1,4 +1,4 @@
-//! The derived plans of three Open WebUI databases as tested text: what a change of rule or profile does shows here.
+//! The derived plans of three `Open WebUI` databases as tested text: what a change of rule or profile does shows here.
 //!
 //! `PANNIER_BLESS=1 cargo test --test mapping_golden` writes the texts anew; read the difference before committing it.
 
@@ -121,7 +121,12 @@ fn check(mapping: &Mapping) {
             .collect();
         for (index, column) in collection.columns.iter().enumerate() {
             let dropped = collection.dropped.iter().any(|dropped| dropped.table == collection.table && dropped.column == *column);
-            let is_id = collection.id.source == IdSource::Column(index) && column.eq_ignore_ascii_case("id");
+            let is_key = match &collection.id.source {
+                IdSource::Column(key) => *key == index,
+                IdSource::Columns(key) => collection.id.preferred.is_some_and(|position| key[position] == index),
+                IdSource::Ordinal => false,
+            };
+            let is_id = is_key && column.eq_ignore_ascii_case("id");
             assert!(used.contains(&index) || dropped || is_id, "{}.{column}", collection.table);
         }
     }

@@ -16,7 +16,7 @@ pub fn collection_json(collection: &CollectionMapping) -> Value {
         fields.extend(auth_fields());
     }
     let own = collection.fields.iter().filter(|field| field.kind != FieldKind::Email);
-    fields.extend(own.map(|field| field_json(field)));
+    fields.extend(own.map(field_json));
     fields.push(autodate("created", false));
     fields.push(autodate("updated", true));
     let mut indexes: Vec<&str> = collection.indexes.iter().map(|index| index.sql.as_str()).collect();

@@ -24,7 +24,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// How many records get an id that is not their key.
+    /// How many records get an id that is not their key; a few more if three keys or more differ in case only.
     #[must_use]
     pub fn derived_ids(&self) -> u64 {
         self.derived
@@ -168,11 +168,12 @@ impl IdSet {
 
 /// The part of a key that can be the id as it stands: the only column of it, or the preferred one.
 fn natural_part(rule: &IdRule, key: &[Value<'_>]) -> Option<String> {
-    match rule.source {
-        IdSource::Column(_) => ids::natural_key(key.first()?),
-        IdSource::Columns(_) => ids::natural_key(key.get(rule.preferred?)?),
-        IdSource::Ordinal => None,
-    }
+    let part = match rule.source {
+        IdSource::Column(_) => key.first()?,
+        IdSource::Columns(_) => key.get(rule.preferred?)?,
+        IdSource::Ordinal => return None,
+    };
+    if rule.texts_only && !matches!(part, Value::Text(_)) { None } else { ids::natural_key(part) }
 }
 
 fn fold(key: &str) -> u64 {

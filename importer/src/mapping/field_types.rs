@@ -91,7 +91,7 @@ fn declared_rule(declared: &str) -> TypeName {
     let has = |part: &&str| declared.contains(part);
     if declared.starts_with("BOOL") {
         TypeName::Bool
-    } else if ["INT", "SERIAL", "REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"].iter().any(|part| has(&part)) {
+    } else if ["INT", "SERIAL", "REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"].iter().any(has) {
         TypeName::Number
     } else {
         TypeName::Text

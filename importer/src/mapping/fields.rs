@@ -13,7 +13,7 @@ use super::profile::TableEntry;
 
 /// The outcome of deriving a collection's fields.
 pub(super) struct Fields {
-    pub(super) fields: Vec<FieldMapping>,
+    pub(super) all: Vec<FieldMapping>,
     pub(super) relations: Vec<RelationMapping>,
     pub(super) dropped: Vec<DroppedColumn>,
     /// The field of each column of the main table that has one.
@@ -69,7 +69,7 @@ pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, preferred
     }
     let pending_key_field =
         key_field_of(context, id_is_key(id_source, preferred, id_column), id_column, &key_field, &mut fields, &mut columns);
-    Fields { fields, relations, dropped: dropped(context, &password), columns, key_field, pending_key_field, unique }
+    Fields { all: fields, relations, dropped: dropped(context, &password), columns, key_field, pending_key_field, unique }
 }
 
 /// The values of the column `id` become the record ids, as far as they can.

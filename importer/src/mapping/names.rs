@@ -63,7 +63,7 @@ fn word(source: &str, max_chars: usize, empty: &str) -> String {
         return empty.to_owned();
     }
     if name.starts_with(|c: char| c.is_ascii_digit()) {
-        name.insert_str(0, "n");
+        name.insert(0, 'n');
     }
     name
 }
@@ -108,7 +108,7 @@ impl NameSet {
 }
 
 fn hash_hex(source: &str) -> String {
-    Sha256::digest(source.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    pannier_format::hex(&Sha256::digest(source.as_bytes()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::MappingError;
 use super::names;
 
-/// The built-in profile for Open WebUI 0.3 to 0.12.
+/// The built-in profile for `Open WebUI` 0.3 to 0.12.
 const OPEN_WEBUI: &str = include_str!("../../profiles/open-webui.toml");
 
 /// The format of profiles that this program reads.
@@ -189,7 +189,7 @@ impl TableEntry {
 }
 
 impl Profile {
-    /// The built-in profile for Open WebUI.
+    /// The built-in profile for `Open WebUI`.
     pub fn open_webui() -> Result<Profile, MappingError> {
         Profile::parse("open-webui", OPEN_WEBUI)
     }
@@ -202,6 +202,7 @@ impl Profile {
     }
 
     /// The built-in profile of that name.
+    #[must_use]
     pub fn built_in(name: &str) -> Option<Result<Profile, MappingError>> {
         match name {
             "open-webui" => Some(Profile::open_webui()),

@@ -31,12 +31,17 @@ pub fn items(text: &str) -> Result<Vec<&str>, NotJson> {
     if lexer.next_token()? != Some(Token::ArrayStart) {
         return Ok(found);
     }
-    while let Some(value) = value(text, &mut lexer)? {
-        found.push(value);
+    let broken = |lexer: &Lexer<'_>| NotJson { at_bytes: lexer.offset() };
+    loop {
+        match value(text, &mut lexer)? {
+            Some(value) => found.push(value),
+            None if found.is_empty() => break,
+            None => return Err(broken(&lexer)),
+        }
         match lexer.next_token()? {
             Some(Token::Comma) => {}
             Some(Token::ArrayEnd) => break,
-            _ => return Err(NotJson { at_bytes: lexer.offset() }),
+            _ => return Err(broken(&lexer)),
         }
     }
     Ok(found)
