@@ -1,4 +1,4 @@
-//! Real Open WebUI databases, the whole way into PocketBase, and then looked at by other means than our own compare.
+//! Real `Open WebUI` databases, the whole way into PocketBase, and then looked at by other means than our own compare.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
