@@ -166,7 +166,6 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         rows: table.pannier.rows,
         columns: table.schema.fields.iter().map(|column| column.name.clone()).collect(),
         id: IdRule {
-            texts_only: holds_both(context, &id_source, preferred),
             source: id_source,
             preferred,
             key_field,
@@ -217,17 +216,6 @@ pub(super) fn id_source(table: &Table) -> IdSource {
         Some(columns) => source(columns.clone()),
         None => IdSource::Ordinal,
     }
-}
-
-/// Whether the column that may give the ids holds integers and texts.
-fn holds_both(context: &TableContext<'_>, id_source: &IdSource, preferred: Option<usize>) -> bool {
-    let column = match id_source {
-        IdSource::Column(column) => Some(*column),
-        IdSource::Columns(columns) => preferred.and_then(|position| columns.get(position).copied()),
-        IdSource::Ordinal => None,
-    };
-    let found = column.and_then(|column| context.table.schema.fields.get(column)).map(|column| column.pannier.found);
-    found.is_some_and(|found| found.integers > 0 && found.texts > 0)
 }
 
 /// The profile's choice among the columns of a key of several.

@@ -168,12 +168,11 @@ impl IdSet {
 
 /// The part of a key that can be the id as it stands: the only column of it, or the preferred one.
 fn natural_part(rule: &IdRule, key: &[Value<'_>]) -> Option<String> {
-    let part = match rule.source {
-        IdSource::Column(_) => key.first()?,
-        IdSource::Columns(_) => key.get(rule.preferred?)?,
-        IdSource::Ordinal => return None,
-    };
-    if rule.texts_only && !matches!(part, Value::Text(_)) { None } else { ids::natural_key(part) }
+    match rule.source {
+        IdSource::Column(_) => ids::natural_key(key.first()?),
+        IdSource::Columns(_) => ids::natural_key(key.get(rule.preferred?)?),
+        IdSource::Ordinal => None,
+    }
 }
 
 fn fold(key: &str) -> u64 {

@@ -125,8 +125,6 @@ pub struct IdRule {
     pub source: IdSource,
     /// Position in a key of several columns whose value is the id where no other row has it; else ids are derived.
     pub preferred: Option<usize>,
-    /// The key column holds integers and texts: the ids of integers are derived, lest `1` and `'1'` meet.
-    pub texts_only: bool,
     /// Name for the field that holds the column called `id`, should ids have to be derived.
     pub key_field: String,
     /// `key_field` exists: it is in the mapping's fields.
