@@ -155,6 +155,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
     let table = context.table;
     let id_source = id_source(table);
     let preferred = preferred(context, &id_source);
+    let mixed = is_mixed(table, &id_source, preferred);
     let merge = merge(context, &id_source);
     let Fields { all: fields, relations, dropped, columns, key_field, pending_key_field, unique } =
         fields::derive(context, &id_source, preferred, merge.as_ref());
@@ -168,6 +169,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         id: IdRule {
             source: id_source,
             preferred,
+            mixed,
             key_field,
             has_key_field,
             pending_key_field: pending_key_field.map(Box::new),
@@ -216,6 +218,19 @@ pub(super) fn id_source(table: &Table) -> IdSource {
         Some(columns) => source(columns.clone()),
         None => IdSource::Ordinal,
     }
+}
+
+/// Integers and texts in the column whose values become ids.
+fn is_mixed(table: &Table, id_source: &IdSource, preferred: Option<usize>) -> bool {
+    let column = match id_source {
+        IdSource::Column(column) => Some(*column),
+        IdSource::Columns(columns) => preferred.and_then(|position| columns.get(position).copied()),
+        IdSource::Ordinal => None,
+    };
+    column.is_some_and(|column| {
+        let found = &table.schema.fields[column].pannier.found;
+        found.integers > 0 && found.texts > 0
+    })
 }
 
 /// The profile's choice among the columns of a key of several.
