@@ -252,7 +252,7 @@ impl Import<'_> {
         let client = &self.session.client;
         let made = match client.get("_externalAuths", &id).await? {
             Some(_) => Ok(()),
-            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await.map(drop),
+            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await,
         };
         match made {
             Ok(()) => self.accounts.external += 1,

@@ -236,6 +236,8 @@ pub enum FieldSource {
     },
     /// Filled in the second pass: index into the collection's relations.
     Relation(usize),
+    /// The e-mail address of the row where the server refuses it as one: what the account signs in with instead.
+    Login,
 }
 
 /// A piece of a template.
