@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::repository;
 
-/// Every Open WebUI fixture.
+/// Every fixture that `Open WebUI` made.
 pub const OPEN_WEBUI: [&str; 4] = ["openwebui-0.3.35", "openwebui-0.6.43", "openwebui-0.12.4", "openwebui-0.6.43-to-0.12.4"];
 
 /// One database with its files, in a temporary folder.

@@ -35,7 +35,8 @@ pub fn request(address: &str, method: &str, path: &str, token: Option<&str>, bod
     let body = body.map(Value::to_string).unwrap_or_default();
     let token = token.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{token}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{token}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
     let mut stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
     let asked = stream
         .set_read_timeout(Some(TIMEOUT))

@@ -72,7 +72,9 @@ pub fn assert_equal(report: &Value) {
     for count in ["missing", "extra", "differing", "differences"] {
         assert_eq!(total(report, count), 0, "{count}: {}", report["differences"]);
     }
-    assert_eq!(report["not_compared"], serde_json::json!([]));
+    // A server without SQL has no way to hold times and password hashes, and compare says so, in one line.
+    let all_compared = report["target"]["sql"].as_bool();
+    assert_eq!(report["not_compared"].as_array().map(Vec::is_empty), all_compared, "{}", report["not_compared"]);
     assert_eq!(total(report, "rows"), total(report, "records"));
     assert_eq!(total(report, "rows"), total(report, "compared"));
 }
@@ -82,7 +84,7 @@ pub fn assert_equal(report: &Value) {
 #[must_use]
 pub fn whole_way(fixture: &Fixture, server: &Pocketbase, profile: &[&str]) -> (PathBuf, Value) {
     let bundle = snapshot(fixture);
-    let verified = verify(&bundle);
+    let _ = verify(&bundle);
     let schema = with_server(server, "schema", &bundle, &[&["--json"], profile].concat()).json(&[0]);
     let plan = with_server(server, "plan", &bundle, &[&["--json"], profile].concat()).json(&DONE);
     assert_eq!(plan["refused"], 0, "{}", plan["refusals"]);
@@ -95,7 +97,11 @@ pub fn whole_way(fixture: &Fixture, server: &Pocketbase, profile: &[&str]) -> (P
     assert_eq!(total(&first, "created"), total(&plan, "rows"));
     assert_eq!(schema["collections"].as_array().map(Vec::len), first["collections"].as_array().map(Vec::len));
     let skipped: u64 = first["skipped"].as_array().into_iter().flatten().filter_map(|skipped| skipped["rows"].as_u64()).sum();
-    assert_eq!(verified["rows"].as_u64(), Some(total(&first, "rows") + skipped), "every row is a record or in a table that is skipped");
+    assert_eq!(
+        inspect(&bundle)["rows"].as_u64(),
+        Some(total(&first, "rows") + skipped),
+        "every row is a record or in a table that is skipped"
+    );
     assert_eq!(server.batch_settings(), batch, "the server's settings are what they were");
     assert_equal(&compare(server, &bundle, profile));
 

@@ -1,5 +1,6 @@
 //! PocketBase servers of any version, each with a data directory of its own, gone when dropped.
 
+use std::cell::OnceCell;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub struct Pocketbase {
     address: String,
     data: TempDir,
     binary: PathBuf,
+    token: OnceCell<String>,
 }
 
 impl Pocketbase {
@@ -43,7 +45,7 @@ impl Pocketbase {
         let made = command(&binary, data.path()).args(superuser).args([IDENTITY, PASSWORD]).output().expect("PocketBase runs");
         assert!(made.status.success(), "the superuser could not be made: {made:?}");
         let (child, address) = serve(&binary, data.path());
-        Pocketbase { child, address, data, binary }
+        Pocketbase { child, address, data, binary, token: OnceCell::new() }
     }
 
     /// `http://host:port`.
@@ -83,17 +85,19 @@ impl Pocketbase {
         request(&self.address, "POST", &format!("/api/collections/{collection}/auth-with-password"), None, Some(&body))
     }
 
-    /// A token of the superuser.
+    /// A token of the superuser: fetched once, since the server makes every log-in slow.
     #[must_use]
-    pub fn token(&self) -> String {
-        let answer = self.log_in("_superusers", IDENTITY, PASSWORD);
-        answer.json()["token"].as_str().unwrap_or_else(|| panic!("the superuser cannot log in: {answer:?}")).to_owned()
+    pub fn token(&self) -> &str {
+        self.token.get_or_init(|| {
+            let answer = self.log_in("_superusers", IDENTITY, PASSWORD);
+            answer.json()["token"].as_str().unwrap_or_else(|| panic!("the superuser cannot log in: {answer:?}")).to_owned()
+        })
     }
 
     /// Asks as the superuser.
     #[must_use]
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        request(&self.address, method, path, Some(&self.token()), body)
+        request(&self.address, method, path, Some(self.token()), body)
     }
 
     /// The JSON answer to a GET as the superuser, which must succeed.

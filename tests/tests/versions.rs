@@ -1,9 +1,12 @@
 //! Older servers: what they cannot do is said beforehand, and everything else is as complete as on the current one.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
+use std::ffi::OsStr;
+
 use pannier_tests::fixture::Fixture;
 use pannier_tests::pipeline::{DONE, snapshot, whole_way, with_server};
 use pannier_tests::pocketbase::Pocketbase;
+use pannier_tests::run::import;
 
 #[test]
 fn pocketbase_0_23_4() {
@@ -36,13 +39,7 @@ fn a_migration_is_applied_by_the_server_itself() {
     let fixture = Fixture::open("openwebui-0.12.4");
     let bundle = snapshot(&fixture);
     let folder = fixture.work().join("pb_migrations");
-    let emitted = pannier_tests::run::import([bundle.as_os_str(), "--emit".as_ref(), folder.as_os_str()].into_iter().fold(
-        vec![std::ffi::OsString::from("schema")],
-        |mut arguments, argument| {
-            arguments.push(argument.to_owned());
-            arguments
-        },
-    ));
+    let emitted = import([OsStr::new("schema"), bundle.as_os_str(), OsStr::new("--emit"), folder.as_os_str()]);
     emitted.ended(&[0]);
     for version in ["0.23.4", "0.40.6"] {
         let server = Pocketbase::start_with(version, |data| {
