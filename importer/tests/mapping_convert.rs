@@ -281,6 +281,15 @@ fn a_twin_before_its_upper_case_partner_is_found() {
 }
 
 #[test]
+fn an_integer_and_a_text_with_its_digits_are_two_keys() {
+    let rows: &[&[Value<'static>]] = &[&[Value::Integer(1)], &[text("1")], &[text("x")]];
+    let (_, bodies) = records(source("t", &["id ANY"], &["id"], rows));
+    assert_eq!((&bodies[0]["id"], &bodies[2]["id"]), (&json!("1"), &json!("x")));
+    assert_eq!(bodies[1]["id"].as_str().map(str::len), Some(26));
+    assert_eq!((&bodies[0]["key"], &bodies[1]["key"]), (&json!("1"), &json!("\"1\"")));
+}
+
+#[test]
 fn composite_keys_and_no_keys() {
     let rows: &[&[Value<'static>]] = &[&[text("a"), text("u")], &[text("a"), text("v")]];
     let (mapping, bodies) = records(source("t", &["id TEXT", "user TEXT"], &["id", "user"], rows));

@@ -8,12 +8,13 @@ use pannier_format::{Problem, Value};
 use super::Import;
 use super::accounts::ResetList;
 use super::load::SLICE_ROWS;
+use super::statement::Statement;
 use crate::ImportError;
 use crate::failures::Failure;
 use crate::mapping::{
     CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
 };
-use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError, SQL_MAX_BYTES};
+use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError};
 
 /// A relation on its way.
 struct Related {
@@ -122,7 +123,7 @@ impl Import<'_> {
         body: Vec<u8>,
     ) -> Result<(), ImportError> {
         match self.session.client.update(&collection.name, &related.id, body.into()).await {
-            Ok(_) => self.counts[index].related += 1,
+            Ok(()) => self.counts[index].related += 1,
             Err(error @ (ClientError::Refused { .. } | ClientError::NotFound { .. })) => {
                 let failure = Failure {
                     table: collection.table.clone(),
@@ -252,7 +253,7 @@ impl Import<'_> {
         let client = &self.session.client;
         let made = match client.get("_externalAuths", &id).await? {
             Some(_) => Ok(()),
-            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await.map(drop),
+            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await,
         };
         match made {
             Ok(()) => self.accounts.external += 1,
@@ -279,69 +280,5 @@ impl Import<'_> {
             self.counts[index].finished += self.session.client.sql_idempotent(&sql).await?.affected_rows;
         }
         Ok(())
-    }
-}
-
-/// One `UPDATE` of as many rows as the server's limit of bytes allows. It touches only rows that differ, so that it
-/// may be repeated and its count of rows says how many were not yet right.
-struct Statement {
-    head: &'static str,
-    tail: String,
-    values: String,
-}
-
-impl Statement {
-    fn times(collection: &str) -> Statement {
-        let tail = format!(
-            ") UPDATE \"{collection}\" AS t SET created = v.a, updated = v.b FROM v WHERE t.id = v.id AND (t.created <> v.a OR t.updated <> v.b)"
-        );
-        Statement { head: "WITH v(id, a, b) AS (VALUES ", tail, values: String::new() }
-    }
-
-    fn passwords(collection: &str) -> Statement {
-        let tail = format!(") UPDATE \"{collection}\" AS t SET password = v.a FROM v WHERE t.id = v.id AND t.password <> v.a");
-        Statement { head: "WITH v(id, a) AS (VALUES ", tail, values: String::new() }
-    }
-
-    fn tuple(values: &[&str]) -> String {
-        let cells: Vec<String> = values.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect();
-        format!("({})", cells.join(","))
-    }
-
-    fn fits(&self, values: &[&str]) -> bool {
-        let bytes = self.head.len() + self.values.len() + 1 + Self::tuple(values).len() + self.tail.len();
-        bytes <= SQL_MAX_BYTES
-    }
-
-    fn add(&mut self, values: &[&str]) {
-        if !self.values.is_empty() {
-            self.values.push(',');
-        }
-        self.values.push_str(&Self::tuple(values));
-    }
-
-    fn take(&mut self) -> Option<String> {
-        let values = std::mem::take(&mut self.values);
-        (!values.is_empty()).then(|| format!("{}{values}{}", self.head, self.tail))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statements_stay_under_the_limit() {
-        let mut statement = Statement::times("chats");
-        let row = ["a'b", "2020-01-01 00:00:00.000Z", "2020-01-01 00:00:00.000Z"];
-        let mut rows = 0;
-        while statement.fits(&row) {
-            statement.add(&row);
-            rows += 1;
-        }
-        let sql = statement.take().unwrap_or_default();
-        assert!(rows > 70 && sql.len() <= SQL_MAX_BYTES, "{rows} rows, {} characters", sql.len());
-        assert!(sql.starts_with("WITH v(id, a, b) AS (VALUES ('a''b','2020-01-01 00:00:00.000Z',"));
-        assert_eq!(statement.take(), None);
     }
 }

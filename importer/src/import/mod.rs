@@ -4,6 +4,7 @@ mod accounts;
 mod finish;
 mod load;
 mod send;
+mod statement;
 
 use std::path::Path;
 

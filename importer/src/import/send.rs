@@ -144,10 +144,10 @@ impl Import<'_> {
 
     fn file<'u>(&self, upload: &'u Upload) -> FileUpload<'u> {
         let path = self.prepared.bundle.path().to_owned();
-        let sha256 = upload.sha256.clone();
+        let (sha256, bytes) = (upload.sha256.clone(), upload.bytes);
         let bundle = std::sync::Arc::clone(&self.prepared.bundle);
         let open = move || match bundle.blob(&sha256) {
-            Ok(Some(reader)) => Ok(reader),
+            Ok(Some(reader)) => Ok(reader.at_most(bytes)),
             Ok(None) => Err(std::io::Error::other(format!("{} has no content {sha256}", path.display()))),
             Err(error) => Err(std::io::Error::other(error.to_string())),
         };

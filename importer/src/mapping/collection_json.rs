@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ids::MAX_ID_CHARS;
-use super::model::{CollectionKind, CollectionMapping, FieldKind, FieldMapping};
+use super::model::{CollectionKind, CollectionMapping, FieldKind, FieldMapping, FieldSource};
 
 /// The collection for `POST /api/collections`: every rule null, so that only superusers get in. Field ids are those that
 /// the server itself would give (type and CRC-32 of the name): fields that exist already keep their ids.
@@ -39,6 +39,9 @@ pub fn collection_json(collection: &CollectionMapping) -> Value {
         // An empty rule lets every account of the collection sign in; null would let none.
         object.insert("authRule".to_owned(), json!(""));
         object.insert("manageRule".to_owned(), Value::Null);
+        let mut identity = vec!["email"];
+        identity.extend(login_field(collection));
+        object.insert("passwordAuth".to_owned(), json!({ "enabled": true, "identityFields": identity }));
     }
     object
 }
@@ -140,16 +143,27 @@ fn auth_fields() -> Vec<Value> {
     ]
 }
 
+/// The field for addresses that the server refuses.
+fn login_field(collection: &CollectionMapping) -> Option<&str> {
+    collection.fields.iter().find(|field| field.source == FieldSource::Login).map(|field| field.name.as_str())
+}
+
 /// The indexes that the server demands of auth collections, under the names that it gives them.
 fn system_indexes(collection: &CollectionMapping) -> Vec<String> {
     if collection.kind == CollectionKind::Base {
         return Vec::new();
     }
     let (id, name) = (collection_id(collection), &collection.name);
-    vec![
+    let mut indexes = vec![
         format!("CREATE UNIQUE INDEX `idx_tokenKey_{id}` ON `{name}` (`tokenKey`)"),
         format!("CREATE UNIQUE INDEX `idx_email_{id}` ON `{name}` (`email`) WHERE `email` != ''"),
-    ]
+    ];
+    // A field that identifies must have a unique index.
+    indexes.extend(
+        login_field(collection)
+            .map(|field| format!("CREATE UNIQUE INDEX `idx_{field}_{id}` ON `{name}` (`{field}`) WHERE `{field}` != ''")),
+    );
+    indexes
 }
 
 /// CRC-32 (IEEE 802.3), bit by bit: the inputs are names.

@@ -110,6 +110,7 @@ impl<'m> Converter<'m> {
                 return FieldValue::File(record.upload.is_some());
             }
             FieldSource::Relation(_) => return FieldValue::Later,
+            FieldSource::Login => return self.login(row, input.ordinal),
         };
         if field.kind == FieldKind::Email {
             return self.email(index, value, input.ordinal, record);
@@ -127,6 +128,15 @@ impl<'m> Converter<'m> {
         }
         record.lossy.push(Lossy { field, kind: LossyKind::EmailReplaced });
         FieldValue::Text(Cow::Owned(format!("{}@invalid-email.pannier.invalid", record.id)))
+    }
+
+    /// The address where a placeholder stands for it because the server refuses it. Of several accounts with one address
+    /// the first has it: nobody could sign in to the others in the source either.
+    fn login<'a>(&self, row: &Row<'_, 'a>, ordinal: u64) -> FieldValue<'a> {
+        let source = self.collection.auth.as_ref().and_then(|auth| auth.email.as_ref());
+        let address =
+            row.source(source).as_str().filter(|address| !is_acceptable_email(address) && self.facts.keeps_email(address, ordinal));
+        FieldValue::Text(Cow::Borrowed(address.unwrap_or_default()))
     }
 }
 

@@ -155,6 +155,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
     let table = context.table;
     let id_source = id_source(table);
     let preferred = preferred(context, &id_source);
+    let mixed = is_mixed(table, &id_source, preferred);
     let merge = merge(context, &id_source);
     let Fields { all: fields, relations, dropped, columns, key_field, pending_key_field, unique } =
         fields::derive(context, &id_source, preferred, merge.as_ref());
@@ -166,9 +167,9 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         rows: table.pannier.rows,
         columns: table.schema.fields.iter().map(|column| column.name.clone()).collect(),
         id: IdRule {
-            texts_only: holds_both(context, &id_source, preferred),
             source: id_source,
             preferred,
+            mixed,
             key_field,
             has_key_field,
             pending_key_field: pending_key_field.map(Box::new),
@@ -219,15 +220,17 @@ pub(super) fn id_source(table: &Table) -> IdSource {
     }
 }
 
-/// Whether the column that may give the ids holds integers and texts.
-fn holds_both(context: &TableContext<'_>, id_source: &IdSource, preferred: Option<usize>) -> bool {
+/// Integers and texts in the column whose values become ids.
+fn is_mixed(table: &Table, id_source: &IdSource, preferred: Option<usize>) -> bool {
     let column = match id_source {
         IdSource::Column(column) => Some(*column),
         IdSource::Columns(columns) => preferred.and_then(|position| columns.get(position).copied()),
         IdSource::Ordinal => None,
     };
-    let found = column.and_then(|column| context.table.schema.fields.get(column)).map(|column| column.pannier.found);
-    found.is_some_and(|found| found.integers > 0 && found.texts > 0)
+    column.is_some_and(|column| {
+        let found = &table.schema.fields[column].pannier.found;
+        found.integers > 0 && found.texts > 0
+    })
 }
 
 /// The profile's choice among the columns of a key of several.

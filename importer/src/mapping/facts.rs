@@ -168,12 +168,14 @@ impl IdSet {
 
 /// The part of a key that can be the id as it stands: the only column of it, or the preferred one.
 fn natural_part(rule: &IdRule, key: &[Value<'_>]) -> Option<String> {
-    let part = match rule.source {
+    let value = match rule.source {
         IdSource::Column(_) => key.first()?,
         IdSource::Columns(_) => key.get(rule.preferred?)?,
         IdSource::Ordinal => return None,
     };
-    if rule.texts_only && !matches!(part, Value::Text(_)) { None } else { ids::natural_key(part) }
+    let natural = ids::natural_key(value)?;
+    let looks_like_integer = rule.mixed && matches!(value, Value::Text(_)) && natural.parse::<i64>().is_ok();
+    (!looks_like_integer).then_some(natural)
 }
 
 fn fold(key: &str) -> u64 {

@@ -48,6 +48,7 @@ pub(super) fn derive(context: &TableContext<'_>, id_source: &IdSource, preferred
     let mut fields = Vec::new();
     if context.is_auth() {
         fields.push(email_field(context));
+        fields.push(login_field(&mut names));
     }
     let mut columns = HashMap::new();
     for named in own {
@@ -171,6 +172,19 @@ fn email_field(context: &TableContext<'_>) -> FieldMapping {
     let source = source.and_then(|name| context.column(name)).map_or_else(|| FieldSource::Template(Vec::new()), FieldSource::Column);
     let losses = vec![PossibleLoss { kind: LossyKind::EmailReplaced, values: None }];
     FieldMapping { name: "email".to_owned(), kind: FieldKind::Email, source, hidden: false, losses, notes: Vec::new() }
+}
+
+/// The way in for accounts whose address the server refuses (`admin@localhost`): they sign in with it all the same.
+fn login_field(names: &mut NameSet) -> FieldMapping {
+    let kind = FieldKind::Text { max_chars: super::field_types::text_limit(0) };
+    FieldMapping {
+        name: names.claim("login", "login"),
+        kind,
+        source: FieldSource::Login,
+        hidden: false,
+        losses: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 fn password_columns(context: &TableContext<'_>) -> Vec<FieldSource> {

@@ -125,8 +125,8 @@ pub struct IdRule {
     pub source: IdSource,
     /// Position in a key of several columns whose value is the id where no other row has it; else ids are derived.
     pub preferred: Option<usize>,
-    /// The key column holds integers and texts: the ids of integers are derived, lest `1` and `'1'` meet.
-    pub texts_only: bool,
+    /// The key column holds integers and texts: the text `1` is another key than the integer, and its id is derived.
+    pub mixed: bool,
     /// Name for the field that holds the column called `id`, should ids have to be derived.
     pub key_field: String,
     /// `key_field` exists: it is in the mapping's fields.
@@ -236,6 +236,8 @@ pub enum FieldSource {
     },
     /// Filled in the second pass: index into the collection's relations.
     Relation(usize),
+    /// The e-mail address of the row where the server refuses it as one: what the account signs in with instead.
+    Login,
 }
 
 /// A piece of a template.

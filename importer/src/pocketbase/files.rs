@@ -12,7 +12,6 @@ use super::collections::segment;
 use super::connect::Client;
 use super::download::Download;
 use super::error::ClientError;
-use super::page::RawRecord;
 use super::records::{record_path, records_path};
 use super::transport::Call;
 
@@ -41,21 +40,15 @@ impl fmt::Debug for FileToken {
 impl Client {
     /// Creates the record `id` (also in `payload`, the record's JSON) with its files. After a lost answer it is
     /// changed instead, so that it is there once in the end.
-    pub async fn create_with_files(
-        &self,
-        collection: &str,
-        id: &str,
-        payload: Bytes,
-        files: &[FileUpload<'_>],
-    ) -> Result<RawRecord, ClientError> {
+    pub async fn create_with_files(&self, collection: &str, id: &str, payload: Bytes, files: &[FileUpload<'_>]) -> Result<(), ClientError> {
         let upload = Upload { payload: payload.clone(), files };
-        let call = Call::new(Method::POST, records_path(collection)).multipart(&upload);
+        let call = Call::new(Method::POST, records_path(collection)).query("fields", "id").multipart(&upload);
         match self.send(&call).await {
-            Ok(answer) => answer.json(),
+            Ok(answer) => answer.is_record(),
             Err(error) if error.may_have_been_applied() => {
                 self.pause_after_loss(call.name(), &error).await;
                 match self.update_with_files(collection, id, payload, files).await {
-                    Err(ClientError::NotFound { .. }) => self.send(&call).await?.json(),
+                    Err(ClientError::NotFound { .. }) => self.send(&call).await?.is_record(),
                     other => other,
                 }
             }
@@ -64,16 +57,10 @@ impl Client {
     }
 
     /// Changes the record `id` and the given files of it. The files of a named field are replaced by those given.
-    pub async fn update_with_files(
-        &self,
-        collection: &str,
-        id: &str,
-        payload: Bytes,
-        files: &[FileUpload<'_>],
-    ) -> Result<RawRecord, ClientError> {
+    pub async fn update_with_files(&self, collection: &str, id: &str, payload: Bytes, files: &[FileUpload<'_>]) -> Result<(), ClientError> {
         let upload = Upload { payload, files };
-        let call = Call::new(Method::PATCH, record_path(collection, id)).multipart(&upload);
-        self.send(&call).await?.json()
+        let call = Call::new(Method::PATCH, record_path(collection, id)).query("fields", "id").multipart(&upload);
+        self.send(&call).await?.is_record()
     }
 
     /// A token for protected files. It is valid for a few minutes: get one for each batch of downloads.

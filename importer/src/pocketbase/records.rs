@@ -11,15 +11,14 @@ use super::page::RawRecord;
 use super::transport::Call;
 
 impl Client {
-    /// Creates a record from a JSON object and returns it as stored. Not repeated after a lost answer:
-    /// [`ClientError::may_have_been_applied`].
-    pub async fn create(&self, collection: &str, body: Bytes) -> Result<RawRecord, ClientError> {
-        self.send(&Call::new(Method::POST, records_path(collection)).json(body)).await?.json()
+    /// Creates a record from a JSON object. Not repeated after a lost answer: [`ClientError::may_have_been_applied`].
+    pub async fn create(&self, collection: &str, body: Bytes) -> Result<(), ClientError> {
+        self.send(&Call::new(Method::POST, records_path(collection)).query("fields", "id").json(body)).await?.is_record()
     }
 
     /// Creates the record `id`, which is `body`'s own id. After a lost answer the record is written over
     /// instead, so that it is there once in the end.
-    pub async fn create_or_confirm(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
+    pub async fn create_or_confirm(&self, collection: &str, id: &str, body: Bytes) -> Result<(), ClientError> {
         match self.create(collection, body.clone()).await {
             Err(error) if error.may_have_been_applied() => {
                 self.pause_after_loss(format!("POST {}", records_path(collection)), &error).await;
@@ -31,7 +30,7 @@ impl Client {
 
     /// Changes the record `id`, or creates it if it is not there. `body` has the same id. Fields that are not in
     /// `body` keep their value. May be repeated.
-    pub async fn upsert(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
+    pub async fn upsert(&self, collection: &str, id: &str, body: Bytes) -> Result<(), ClientError> {
         match self.update(collection, id, body.clone()).await {
             Err(ClientError::NotFound { .. }) => {}
             other => return other,
@@ -42,9 +41,9 @@ impl Client {
         }
     }
 
-    /// Changes fields of a record and returns it as stored. May be repeated.
-    pub async fn update(&self, collection: &str, id: &str, body: Bytes) -> Result<RawRecord, ClientError> {
-        self.send(&Call::new(Method::PATCH, record_path(collection, id)).json(body)).await?.json()
+    /// Changes fields of a record. May be repeated.
+    pub async fn update(&self, collection: &str, id: &str, body: Bytes) -> Result<(), ClientError> {
+        self.send(&Call::new(Method::PATCH, record_path(collection, id)).query("fields", "id").json(body)).await?.is_record()
     }
 
     /// Deletes a record with its files. One that is not there counts as deleted.

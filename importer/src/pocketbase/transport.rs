@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::body::Upload;
@@ -110,6 +111,17 @@ pub(super) struct Answer {
 impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|source| ClientError::UnexpectedAnswer { request: self.request.clone(), source })
+    }
+
+    /// Checks that the answer is a record. Of what was written only the id is asked back: the rest would be as long as
+    /// what was sent.
+    pub fn is_record(&self) -> Result<(), ClientError> {
+        #[derive(Deserialize)]
+        struct Record {
+            #[serde(rename = "id")]
+            _id: String,
+        }
+        self.json::<Record>().map(drop)
     }
 }
 

@@ -81,6 +81,7 @@ impl SchemaPlan {
         merge.fields(existing, wanted);
         merge.indexes(wanted);
         merge.rules(wanted);
+        merge.identities(wanted);
         let action = if merge.changes.is_empty() { Action::Keep } else { Action::Change };
         if action == Action::Change {
             self.definitions.push(merge.merged);
@@ -174,6 +175,19 @@ impl Merge {
                 self.merged[rule] = value.clone();
             }
         }
+    }
+
+    /// Accounts sign in with what the mapping says, besides what they could sign in with before.
+    fn identities(&mut self, wanted: &Value) {
+        let Some(wanted) = wanted.pointer("/passwordAuth/identityFields").and_then(Value::as_array) else { return };
+        let mut identities = self.merged.pointer("/passwordAuth/identityFields").and_then(Value::as_array).cloned().unwrap_or_default();
+        for field in wanted {
+            if !identities.contains(field) {
+                self.changes.push(format!("accounts sign in with {} too", field.as_str().unwrap_or_default()));
+                identities.push(field.clone());
+            }
+        }
+        self.merged["passwordAuth"] = json!({ "enabled": true, "identityFields": identities });
     }
 }
 
