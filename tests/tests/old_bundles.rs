@@ -78,8 +78,8 @@ fn assert_contains(now: &Value, then: &Value, at: &str) {
 fn the_same_source_has_the_same_digests() {
     for name in BUNDLES {
         let source = format!("../bundles/source/{}.sql", Path::new(name).file_name().unwrap().to_str().unwrap());
-        let today = snapshot(&Fixture::from_sql(&source));
-        assert_eq!(digests(&inspect(&today)), digests(&inspect(&bundle(name))), "{name}");
+        let fixture = Fixture::from_sql(&source);
+        assert_eq!(digests(&inspect(&snapshot(&fixture))), digests(&inspect(&bundle(name))), "{name}");
     }
 }
 
