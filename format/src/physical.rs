@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use crate::odd::OddBuilder;
-use crate::{Class, Column, OwnedValue, Value};
+use crate::{Class, Column, Value};
 
 /// What an odd value takes besides itself and its column's name.
 const ODD_BYTES: usize = 32;
@@ -25,10 +25,9 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Chooses the classes: what `kind` asks for, else the most frequent among `first_rows`, else what the declared type suggests.
-    pub fn choose(columns: &[Column], first_rows: &[Vec<OwnedValue>]) -> Layout {
-        let classes =
-            columns.iter().enumerate().map(|(index, column)| choose_class(column, first_rows.iter().map(|row| &row[index]))).collect();
+    /// Chooses the classes: what `kind` asks for, else the most frequent found so far, else what the declared type suggests.
+    pub fn choose(columns: &[Column]) -> Layout {
+        let classes = columns.iter().map(choose_class).collect();
         Layout { columns: columns.iter().map(|column| column.name.clone()).collect(), classes, odd: odd_name(columns) }
     }
 
@@ -68,18 +67,13 @@ pub(crate) fn arrow_type(class: Class) -> DataType {
     }
 }
 
-fn choose_class<'a>(column: &Column, values: impl Iterator<Item = &'a OwnedValue>) -> Class {
+fn choose_class(column: &Column) -> Class {
     if let Some(class) = class_of(&column.kind) {
         return class;
     }
     let wanted = [Class::Boolean, Class::Integer, Class::Real, Class::Text, Class::Blob];
-    let mut counts = [0_u64; 5];
-    for value in values {
-        let class = value.as_value().class();
-        if let Some(index) = wanted.iter().position(|wanted| *wanted == class) {
-            counts[index] += 1;
-        }
-    }
+    let found = column.pannier.found;
+    let counts = [found.booleans, found.integers, found.reals, found.texts, found.blobs];
     let most = counts.iter().max().copied().unwrap_or(0);
     if most > 0 {
         // Ties go to text, then blob, then the earlier class: a text column shows the most to a reader of the file.

@@ -79,7 +79,13 @@ impl<'a> TableWriter<'a> {
             column.pannier.found.count(value);
         }
         if self.batch.is_none() {
-            self.first_bytes += row.iter().map(Value::bytes).sum::<usize>();
+            let bytes = row.iter().map(Value::bytes).sum::<usize>();
+            if bytes >= BATCH_BYTES {
+                // Too long to be kept: a copy of it would be one too many.
+                self.choose_layout()?;
+                return self.add(row);
+            }
+            self.first_bytes += bytes;
             self.first.push(row.iter().map(Value::to_owned).collect());
             if self.first.len() >= FIRST_ROWS || self.first_bytes >= BATCH_BYTES {
                 self.choose_layout()?;
@@ -114,7 +120,7 @@ impl<'a> TableWriter<'a> {
 
     fn choose_layout(&mut self) -> Result<(), Error> {
         let first = std::mem::take(&mut self.first);
-        self.batch = Some(BatchBuilder::new(Layout::choose(&self.table.schema.fields, &first)));
+        self.batch = Some(BatchBuilder::new(Layout::choose(&self.table.schema.fields)));
         for row in first {
             let row: Vec<Value<'_>> = row.iter().map(OwnedValue::as_value).collect();
             self.add(&row)?;
