@@ -173,6 +173,12 @@ pub enum Error {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
+    /// A table, or a column or an index of it, has a name that cannot be written in a statement.
+    #[error("table {table} has a name that is not UTF-8")]
+    NameNotUtf8 {
+        /// The table.
+        table: String,
+    },
     /// SQLite found a table's pages damaged.
     #[error("table {table} is damaged after {rows} rows")]
     Corrupt {
@@ -250,6 +256,7 @@ impl Error {
             | Error::ChangedWithoutLocks { .. }
             | Error::Copy { .. }
             | Error::Schema { .. }
+            | Error::NameNotUtf8 { .. }
             | Error::Corrupt { .. }
             | Error::ReadTable { .. }
             | Error::Open { .. }

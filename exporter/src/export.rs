@@ -65,6 +65,9 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
     progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());
 
     write_schema(&mut writing, snapshot.as_ref())?;
+    for problem in snapshot.schema_problems() {
+        writing.problem(problem)?;
+    }
     let mut noticed = Noticed::new(&profile);
     let mut rows = 0;
     for table in snapshot.tables() {

@@ -56,6 +56,7 @@ impl Error {
                 "stop the application, or give this user permission to write beside the database, then run this again".into()
             }
             Error::Copy { .. } => "set TMPDIR to a directory with room for a copy of the database".into(),
+            Error::NameNotUtf8 { .. } => "rename it with ALTER TABLE in the sqlite3 program, or report it".into(),
             Error::Schema { .. } | Error::Corrupt { .. } => {
                 "restore the database from its backup, or recover it with `sqlite3 DB .recover | sqlite3 NEW`, and export that".into()
             }

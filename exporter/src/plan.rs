@@ -54,7 +54,8 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     let profile = choose_profile(profile, snapshot.tables())?;
     let recognised = profile.recognises(snapshot.tables());
     let tables = tables(snapshot.as_ref())?;
-    let mut problems = snapshot.broken_references()?;
+    let mut problems = snapshot.schema_problems().to_vec();
+    problems.extend(snapshot.broken_references()?);
     let mut noticed = Noticed::new(&profile);
     for table in snapshot.tables() {
         if let Some(watch) = noticed.watch(table) {

@@ -50,6 +50,9 @@ pub trait Snapshot {
     /// Every object of the schema, in the order of its creation.
     fn objects(&self) -> &[SchemaObject];
 
+    /// What is wrong with the schema, and does not keep the tables from being read.
+    fn schema_problems(&self) -> &[Problem];
+
     /// Rows of a table, counted by the engine.
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error>;
 

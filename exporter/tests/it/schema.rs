@@ -3,7 +3,7 @@
 use pannier_format::{OwnedValue, TableKind};
 use rusqlite::Connection;
 
-use crate::support::{bundle, database, folder, rows};
+use crate::support::{bundle, database, folder, names, problems, rows, snapshot};
 
 const SCRIPT: &str = r#"
     CREATE TABLE parent(id TEXT PRIMARY KEY, "odd ""name""" TEXT NOT NULL DEFAULT 'x''y', UNIQUE(id, "odd ""name"""));
@@ -125,4 +125,49 @@ fn a_module_that_nobody_knows() {
     assert_eq!(rows(&made, "vec_data"), [[OwnedValue::Integer(2)]]);
     assert!(made.table("vec").is_none());
     assert!(String::from_utf8(made.member("schema/schema.sql").unwrap().unwrap()).unwrap().contains("USING vec0"));
+}
+
+/// Changes the DDL of `t` as nobody but a stranger would.
+fn with_ddl(folder: &std::path::Path, script: &str, ddl: &[u8]) -> std::path::PathBuf {
+    let source = database(folder, script);
+    let connection = Connection::open(&source).unwrap();
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    connection.execute("UPDATE sqlite_schema SET sql = CAST(? AS TEXT) WHERE name = 't'", [ddl]).unwrap();
+    connection.close().unwrap();
+    source
+}
+
+#[test]
+fn a_name_that_is_not_utf_8() {
+    let folder = folder();
+    let source = with_ddl(folder.path(), "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'real value');", b"CREATE TABLE t(a, \"b\xff\")");
+    let run = snapshot(&source, &folder.path().join("o"), &[]);
+    let expected = "error: table t has a name that is not UTF-8\n\
+                    hint: rename it with ALTER TABLE in the sqlite3 program, or report it\n";
+    assert_eq!((run.code, run.stderr.as_str()), (Some(1), expected));
+    assert_eq!(names(folder.path()), ["source.db"]);
+}
+
+#[test]
+fn a_ddl_that_is_not_utf_8() {
+    let folder = folder();
+    let source = with_ddl(folder.path(), "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2);", b"CREATE TABLE t(a, b DEFAULT '\xff')");
+    let run = snapshot(&source, &folder.path().join("o"), &[]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let made = pannier_format::Bundle::open(&folder.path().join("o")).unwrap();
+    assert_eq!(problems(&made), [("invalid-utf-8-ddl".to_string(), "t".to_string())]);
+    assert_eq!(rows(&made, "t"), [[OwnedValue::Integer(1), OwnedValue::Integer(2)]]);
+}
+
+/// Old schemas with texts in double quotes stay readable.
+#[test]
+fn a_text_in_double_quotes() {
+    let folder = folder();
+    let source = database(
+        folder.path(),
+        r#"CREATE TABLE t(a, b DEFAULT "x", c AS (a || "y"), CHECK(a <> "z")); INSERT INTO t(a) VALUES('a'); CREATE INDEX i ON t(a) WHERE a <> "w";"#,
+    );
+    let text = |text: &str| OwnedValue::Text(text.into());
+    assert_eq!(rows(&bundle(&source, &folder.path().join("o"), &[]), "t"), [[text("a"), text("x"), text("ay")]]);
 }

@@ -175,8 +175,7 @@ fn read_only(path: &Path, access: Access) -> rusqlite::Result<Connection> {
         uri(path, query),
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    // Nothing that the schema of a stranger's database names may run code or write.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    distrust(&connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
     if access == Access::WalWithoutIndex {
@@ -189,8 +188,17 @@ fn read_only(path: &Path, access: Access) -> rusqlite::Result<Connection> {
 /// Opens a copy for writing, so that SQLite rolls the cut-off transaction back in it.
 fn recovered(copy: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(uri(copy, "mode=rw"), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    distrust(&connection)?;
     Ok(connection)
+}
+
+/// Nothing that the schema of a stranger's database names may run code or write; and a quoted name that SQLite does not
+/// know is an error, not a text.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    Ok(())
 }
 
 /// A connection that may write, and has read something, so that it takes part in SQLite's tidying up.

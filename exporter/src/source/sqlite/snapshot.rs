@@ -24,7 +24,7 @@ impl SqliteSnapshot {
     pub(super) fn read(opened: Opened) -> Result<SqliteSnapshot, Error> {
         let (mut settings, encoding) = settings(opened.reader()).map_err(|source| open_error(opened.path(), source))?;
         settings.insert("journal_mode".into(), opened.journal_mode().into());
-        let schema = schema::read(opened.reader()).map_err(|source| Error::Schema { source })?;
+        let schema = schema::read(opened.reader())?;
         if schema.tables.is_empty() {
             return Err(Error::NoTables { path: opened.path().to_path_buf() });
         }
@@ -68,6 +68,10 @@ impl Snapshot for SqliteSnapshot {
 
     fn objects(&self) -> &[SchemaObject] {
         &self.schema.objects
+    }
+
+    fn schema_problems(&self) -> &[Problem] {
+        &self.schema.problems
     }
 
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error> {
