@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pannier_format::{BundleWriter, Problem, Summary, Table, WriterOptions};
 
@@ -56,12 +56,13 @@ pub struct ExportReport {
 /// Exports a source into one bundle. On any error nothing is left under the output's name, and the source is unchanged.
 pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt: &Interrupt) -> Result<ExportReport, Error> {
     let mut bundle = BundleWriter::create(&request.out, request.options)?;
+    let no_uploads = no_uploads(request.source, &request.out, bundle.temporary_path());
     let mut writing = Writing::new(&mut bundle);
 
     let mut snapshot = request.source.open(request.freeze, interrupt)?;
     progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by() });
     let profile = choose_profile(request.profile.as_ref(), snapshot.tables())?;
-    let listings = list(request.locations, request.source, interrupt)?;
+    let listings = list(request.locations, &no_uploads, interrupt)?;
     progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());
 
     write_schema(&mut writing, snapshot.as_ref())?;
@@ -84,7 +85,7 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
 
     // After the rows, so that a file which a row names was there when the row was. Listed again: since the first listing
     // some may have come.
-    let listings = list(request.locations, request.source, interrupt)?;
+    let listings = list(request.locations, &no_uploads, interrupt)?;
     progress.phase(&Phase::Files { files: listings.iter().map(Listing::files).sum() });
     let files = files::carry(&noticed.files, &listings, &mut writing, progress, interrupt)?;
 
@@ -101,9 +102,27 @@ pub(crate) fn choose_profile(given: Option<&OsString>, tables: &[SourceTable]) -
     given.map_or_else(|| Profile::recognised(tables), |given| Profile::named(given))
 }
 
-pub(crate) fn list(locations: &[Location], source: &dyn Source, interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
-    let own = source.own_files();
-    locations.iter().map(|location| Listing::walk(location, &own, interrupt)).collect()
+/// Lists every location without the files that are no uploads.
+pub(crate) fn list(locations: &[Location], no_uploads: &[PathBuf], interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
+    locations.iter().map(|location| Listing::walk(location, no_uploads, interrupt)).collect()
+}
+
+/// The database's own files and the bundle's, of which both may lie under a location: the output, its temporary file, and
+/// what exports that were killed left beside it.
+fn no_uploads(source: &dyn Source, out: &Path, temporary: &Path) -> Vec<PathBuf> {
+    let mut files = source.own_files();
+    files.push(out.to_path_buf());
+    files.push(temporary.to_path_buf());
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.extend(beside.filter(|entry| is_partial(&entry.file_name().to_string_lossy())).map(|entry| entry.path()));
+    files
+}
+
+/// The name of an unfinished bundle: `.NAME.partial-` and what makes it unique.
+fn is_partial(name: &str) -> bool {
+    let unique = name.strip_prefix('.').and_then(|name| name.rsplit_once(".partial-")).map(|(_, unique)| unique);
+    unique.is_some_and(|unique| !unique.is_empty() && unique.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn write_schema(writing: &mut Writing<'_>, snapshot: &dyn Snapshot) -> Result<(), Error> {

@@ -71,7 +71,7 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     let database_bytes = snapshot.database_bytes();
     let ddl_only = ddl_only(snapshot.as_ref());
     snapshot.end_reading()?;
-    let listings = list(locations, source, interrupt)?;
+    let listings = list(locations, &source.own_files(), interrupt)?;
     let freeze = snapshot.release()?;
     let matchings: Vec<Matching> = noticed.files.iter().map(|(table, rows)| Matching::new(table, rows, &listings)).collect();
     let files = FilesReport::counted(&listings, &matchings);

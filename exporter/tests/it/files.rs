@@ -206,3 +206,20 @@ fn two_locations() {
     let expected = [("uploads", "1"), ("archive", "2"), ("archive", "3"), ("uploads", "not this")];
     assert_eq!(found, expected.map(|(location, content)| (location.to_string(), content.as_bytes().to_vec())));
 }
+
+/// The output below a location: the bundle does not carry itself, nor what a killed export left.
+#[test]
+fn the_bundle_among_the_files() {
+    let (folder, source, uploads) = webui(&[]);
+    std::fs::write(uploads.join("a"), "a").unwrap();
+    std::fs::write(uploads.join(".o.partial-Ab12Cd"), "unfinished").unwrap();
+    std::fs::write(uploads.join(".partial-notes"), "mine").unwrap();
+    let made = |name: &str| bundle(&source, &uploads.join(name), &["--name", "same", "--files", folder.path().to_str().unwrap()]);
+    let first = made("o");
+    let paths: Vec<Vec<u8>> = entries(&first).into_iter().map(|entry| entry.path).collect();
+    assert_eq!(paths, [b"uploads/.partial-notes".to_vec(), b"uploads/a".to_vec()]);
+    let bytes = std::fs::read(uploads.join("o")).unwrap();
+    std::fs::remove_file(uploads.join("o")).unwrap();
+    made("o");
+    assert!(std::fs::read(uploads.join("o")).unwrap() == bytes);
+}
