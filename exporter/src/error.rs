@@ -1,7 +1,7 @@
 //! What stops an export. What is wrong with the data and does not stop is a [`pannier_format::Problem`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A broken precondition. The source's own text is in `source()`, never repeated in the message; [`Error::hint`] names
 /// what to do next.
@@ -216,6 +216,14 @@ pub enum Error {
         /// The library's reason.
         source: serde_json::Error,
     },
+    /// The summary could not be written; a bundle that was made is there.
+    #[error("the report cannot be written to stdout{}", and_the_bundle(bundle.as_deref()))]
+    Stdout {
+        /// The bundle, if one was made.
+        bundle: Option<PathBuf>,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// SIGINT or SIGTERM.
     #[error("interrupted; nothing was left behind")]
     Interrupted,
@@ -223,6 +231,10 @@ pub enum Error {
 
 fn held_by(holders: &[String]) -> String {
     if holders.is_empty() { String::new() } else { format!("; it is open in {}", holders.join(", ")) }
+}
+
+fn and_the_bundle(bundle: Option<&Path>) -> String {
+    bundle.map_or_else(String::new, |bundle| format!("; the bundle {} is complete", bundle.display()))
 }
 
 impl Error {
@@ -261,7 +273,8 @@ impl Error {
             | Error::ReadTable { .. }
             | Error::Open { .. }
             | Error::Bundle(_)
-            | Error::Report { .. } => 1,
+            | Error::Report { .. }
+            | Error::Stdout { .. } => 1,
         }
     }
 }

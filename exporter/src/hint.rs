@@ -65,6 +65,8 @@ impl Error {
             }
             Error::ReadTable { .. } | Error::Open { .. } => "check the database with `sqlite3 DB 'PRAGMA integrity_check'`".into(),
             Error::Bundle(source) => source.hint().into(),
+            Error::Stdout { bundle: Some(_), .. } => "use the bundle as it is; `pannier-import verify` checks it".into(),
+            Error::Stdout { bundle: None, .. } => "give stdout a place with room, then run this again".into(),
             Error::Report { .. } => "report this as a fault of pannier-export".into(),
             Error::Interrupted => "run it again; it starts from the beginning".into(),
         }

@@ -4,6 +4,7 @@ mod arguments;
 mod show;
 mod terminal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command, Common, SnapshotArguments};
@@ -37,9 +38,9 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "errors are shown here and nowhere else")]
 fn fail(error: &Error) -> ExitCode {
-    eprintln!("error: {}\nhint: {}", error.chain(), error.hint());
+    // Without a stderr there is nobody to tell; the exit code says it.
+    let _ = writeln!(std::io::stderr(), "error: {}\nhint: {}", error.chain(), error.hint());
     ExitCode::from(error.exit_code())
 }
 
@@ -73,9 +74,9 @@ fn run_plan(common: &Common, interrupt: &Interrupt) -> Result<u8, Error> {
     let locations = Location::parse_all(&common.files)?;
     let report = plan(&source, &locations, common.profile.as_ref(), interrupt)?;
     if common.json {
-        show::json(&report)?;
+        show::to_stdout(None, |out| show::json(out, &report))?;
     } else if !common.quiet {
-        show::plan(&report);
+        show::to_stdout(None, |out| show::plan(out, &report))?;
     }
     Ok(if report.problems.is_empty() { 0 } else { EXIT_PROBLEMS })
 }
@@ -98,10 +99,11 @@ fn run_snapshot(arguments: &SnapshotArguments, interrupt: &Interrupt) -> Result<
     terminal.clear();
     let report = report?;
     let view = show::SnapshotView::new(&report, terminal.elapsed());
+    let bundle = Some(report.summary.path.as_path());
     if common.json {
-        show::json(&view)?;
+        show::to_stdout(bundle, |out| show::json(out, &view))?;
     } else if !common.quiet {
-        show::snapshot(&view);
+        show::to_stdout(bundle, |out| show::snapshot(out, &view))?;
     }
     Ok(if report.problem_counts.is_empty() { 0 } else { EXIT_PROBLEMS })
 }

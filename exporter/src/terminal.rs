@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar on a terminal, a few plain lines anywhere else, nothing when quiet.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
@@ -48,10 +48,9 @@ impl Terminal {
         self.started.elapsed()
     }
 
-    #[expect(clippy::print_stderr, reason = "plain progress lines go to stderr")]
     fn line(&self, text: &str) {
         match &self.output {
-            Output::Lines { .. } => eprintln!("{text}"),
+            Output::Lines { .. } => drop(writeln!(std::io::stderr(), "{text}")),
             Output::Bar(bar) => bar.println(text),
             Output::Nothing => {}
         }

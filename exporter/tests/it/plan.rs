@@ -61,3 +61,25 @@ fn summaries() {
     assert!(text.stdout.contains("  tables    1 with 2 rows\n"), "{}", text.stdout);
     assert_eq!(text.code, Some(0));
 }
+
+/// Nobody reads, or there is no room: no panic, and the bundle is there.
+#[test]
+fn a_stdout_that_does_not_take_it() {
+    let folder = folder();
+    let source = database(folder.path(), "CREATE TABLE t(a);");
+    let run = |out: &str, stdout: std::process::Stdio| -> Run {
+        let out = folder.path().join(out);
+        program().args(["snapshot", "--source", &url(&source), "--out"]).arg(out).stdout(stdout).output().unwrap().into()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run("closed", writer.into()).code, Some(0));
+    let full = run("full", std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+    let expected = format!(
+        "error: the report cannot be written to stdout; the bundle {}/full is complete: No space left on device (os error 28)\n\
+         hint: use the bundle as it is; `pannier-import verify` checks it\n",
+        folder.path().display()
+    );
+    assert!(full.stderr.ends_with(&expected), "{full:?}");
+    assert_eq!((full.code, names(folder.path()).len()), (Some(1), 3));
+}
