@@ -15,6 +15,11 @@ impl Error {
             // A temporary file's name is nobody's business, and another one each time.
             let said = reason.to_string();
             let said = if reason.is::<io::Error>() { said.split(" at path \"").next().unwrap_or_default() } else { &said };
+            // What the TOML reader says is a picture of several lines.
+            let said = said
+                .trim_end()
+                .split_once('\n')
+                .map_or(said.to_string(), |(first, rest)| format!("{first}: {}", rest.rsplit('\n').next().unwrap_or_default()));
             text = format!("{text}: {said}");
             // What stands behind SQLite's message is the same message with its number.
             cause = if reason.is::<rusqlite::Error>() { None } else { reason.source() };

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command, Common, SnapshotArguments};
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal};
-use pannier_exporter::files::Location;
+use pannier_exporter::files::{Location, shown};
 use pannier_exporter::source::sqlite::SqliteSource;
 use pannier_exporter::url::{self, SourceUrl};
 use pannier_exporter::{Error, ExportRequest, Interrupt, export, plan};
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn fail(error: &Error) -> ExitCode {
     // Without a stderr there is nobody to tell; the exit code says it.
-    let _ = writeln!(std::io::stderr(), "error: {}\nhint: {}", error.chain(), error.hint());
+    let _ = writeln!(std::io::stderr(), "error: {}\nhint: {}", shown(&error.chain()), shown(&error.hint()));
     ExitCode::from(error.exit_code())
 }
 

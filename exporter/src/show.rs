@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanCount};
-use pannier_exporter::files::FilesReport;
+use pannier_exporter::files::{FilesReport, shown};
 use pannier_exporter::source::FreezeReport;
 use pannier_exporter::{Error, ExportReport, PlanReport};
 use pannier_format::{BlobTotals, Problem, SourceInfo, TableKind};
@@ -77,25 +77,30 @@ pub fn json(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
+/// One line of a summary. Names and texts in it are a stranger's, and none of them gets at the terminal.
+fn line(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", shown(text))
+}
+
 /// The summary of a snapshot.
 pub fn snapshot(out: &mut dyn Write, view: &SnapshotView<'_>) -> io::Result<()> {
-    writeln!(out, "{}: {}", view.bundle, BinaryBytes(view.bytes))?;
-    writeln!(out, "  source    {}", source_line(view.source))?;
-    writeln!(out, "  tables    {} with {} rows", view.tables, HumanCount(view.rows))?;
+    line(out, &format!("{}: {}", view.bundle, BinaryBytes(view.bytes)))?;
+    line(out, &format!("  source    {}", source_line(view.source)))?;
+    line(out, &format!("  tables    {} with {} rows", view.tables, HumanCount(view.rows)))?;
     files_lines(out, view.files)?;
-    writeln!(out, "  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes))?;
-    writeln!(out, "  identity  {}", view.identity)?;
-    writeln!(out, "  time      {:.1} s", view.seconds)?;
+    line(out, &format!("  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes)))?;
+    line(out, &format!("  identity  {}", view.identity))?;
+    line(out, &format!("  time      {:.1} s", view.seconds))?;
     let total: u64 = view.problem_counts.values().sum();
     problem_lines(out, total, view.problems)
 }
 
 /// The summary of a plan.
 pub fn plan(out: &mut dyn Write, report: &PlanReport) -> io::Result<()> {
-    writeln!(out, "{}: {}", report.source.database, BinaryBytes(report.database_bytes))?;
-    writeln!(out, "  source    {}", source_line(&report.source))?;
+    line(out, &format!("{}: {}", report.source.database, BinaryBytes(report.database_bytes)))?;
+    line(out, &format!("  source    {}", source_line(&report.source)))?;
     let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
-    writeln!(out, "  tables    {} with {} rows", report.tables.len(), HumanCount(rows))?;
+    line(out, &format!("  tables    {} with {} rows", report.tables.len(), HumanCount(rows)))?;
     let width = report.tables.iter().map(|table| table.name.chars().count()).max().unwrap_or(0).min(40);
     for table in &report.tables {
         let kind = match table.kind {
@@ -104,19 +109,19 @@ pub fn plan(out: &mut dyn Write, report: &PlanReport) -> io::Result<()> {
             TableKind::Internal => "  (the engine's own)",
         };
         let size = table.bytes.map(|bytes| BinaryBytes(bytes).to_string()).unwrap_or_default();
-        let name = pannier_exporter::files::printable(table.name.as_bytes());
-        writeln!(out, "    {name:width$}  {:>9} rows  {size:>12}{kind}", HumanCount(table.rows).to_string())?;
+        let name = shown(&table.name);
+        line(out, &format!("    {name:width$}  {:>9} rows  {size:>12}{kind}", HumanCount(table.rows).to_string()))?;
     }
     for (kind, count) in &report.ddl_only {
-        writeln!(out, "  DDL only  {count} of type {kind}")?;
+        line(out, &format!("  DDL only  {count} of type {kind}"))?;
     }
     files_lines(out, &report.files)?;
     for holder in &report.opened_by {
         let how = if holder.writes { "for writing" } else { "for reading" };
-        writeln!(out, "  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", "))?;
+        line(out, &format!("  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", ")))?;
     }
     for note in &report.notes {
-        writeln!(out, "  note      {note}")?;
+        line(out, &format!("  note      {note}"))?;
     }
     problem_lines(out, report.problems.len() as u64, &report.problems)
 }
@@ -135,19 +140,21 @@ fn source_line(source: &SourceInfo) -> String {
 
 fn files_lines(out: &mut dyn Write, files: &FilesReport) -> io::Result<()> {
     for location in &files.locations {
-        writeln!(
+        line(
             out,
-            "  files     {}: {} files with {}, {} rows matched, {} unreferenced, {} unreadable",
-            location.location,
-            HumanCount(location.files),
-            BinaryBytes(location.bytes),
-            HumanCount(location.matched),
-            HumanCount(location.unreferenced),
-            HumanCount(location.unreadable),
+            &format!(
+                "  files     {}: {} files with {}, {} rows matched, {} unreferenced, {} unreadable",
+                location.location,
+                HumanCount(location.files),
+                BinaryBytes(location.bytes),
+                HumanCount(location.matched),
+                HumanCount(location.unreferenced),
+                HumanCount(location.unreadable),
+            ),
         )?;
     }
     if files.missing > 0 {
-        writeln!(out, "  missing   {} rows name a file that is nowhere", HumanCount(files.missing))?;
+        line(out, &format!("  missing   {} rows name a file that is nowhere", HumanCount(files.missing)))?;
     }
     Ok(())
 }
@@ -158,15 +165,17 @@ fn problem_lines(out: &mut dyn Write, total: u64, problems: &[Problem]) -> io::R
     if total == 0 {
         return Ok(());
     }
-    writeln!(out, "  problems  {}", HumanCount(total))?;
+    line(out, &format!("  problems  {}", HumanCount(total)))?;
     for problem in problems.iter().take(SHOWN) {
-        writeln!(out, "    {}  {}  {}", problem.code, problem.object, problem.detail)?;
+        line(out, &format!("    {}  {}  {}", problem.code, problem.object, problem.detail))?;
     }
     if total > SHOWN as u64 {
-        writeln!(
+        line(
             out,
-            "    … and {} more; --json of plan, or data/report/problems.ndjson in the bundle, has all",
-            HumanCount(total - SHOWN as u64)
+            &format!(
+                "    … and {} more; --json of plan, or data/report/problems.ndjson in the bundle, has all",
+                HumanCount(total - SHOWN as u64)
+            ),
         )?;
     }
     Ok(())

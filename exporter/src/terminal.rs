@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use pannier_exporter::files::shown;
 use pannier_exporter::progress::{Phase, Progress};
 
 /// Seconds between two plain lines.
@@ -49,9 +50,10 @@ impl Terminal {
     }
 
     fn line(&self, text: &str) {
+        let text = shown(text);
         match &self.output {
             Output::Lines { .. } => drop(writeln!(std::io::stderr(), "{text}")),
-            Output::Bar(bar) => bar.println(text),
+            Output::Bar(bar) => bar.println(&text),
             Output::Nothing => {}
         }
     }
@@ -60,7 +62,7 @@ impl Terminal {
         match &mut self.output {
             Output::Bar(bar) => {
                 bar.set_position(self.bytes);
-                bar.set_message(format!("{}, {} rows", self.what, HumanCount(self.rows)));
+                bar.set_message(shown(&format!("{} rows, {}", HumanCount(self.rows), self.what)));
             }
             Output::Lines { next } if self.started.elapsed() >= *next => {
                 *next = self.started.elapsed() + Duration::from_secs(LINE_S);

@@ -83,3 +83,29 @@ fn a_stdout_that_does_not_take_it() {
     assert!(full.stderr.ends_with(&expected), "{full:?}");
     assert_eq!((full.code, names(folder.path()).len()), (Some(1), 3));
 }
+
+/// Names in the data are a stranger's: none of them reaches the terminal as more than text.
+#[test]
+fn nothing_in_the_data_moves_the_terminal() {
+    let folder = folder();
+    let source = database(
+        folder.path(),
+        "CREATE TABLE user(id); CREATE TABLE auth(id); CREATE TABLE chat(id); CREATE TABLE \"\u{1b}[2J\u{202e}t\"(a);
+         CREATE TABLE file(id TEXT, filename TEXT, path TEXT); INSERT INTO file VALUES('\u{1b}]0;x', 'n', '/u/\u{202e}gone');",
+    );
+    let uploads = folder.path().join("up\u{1b}[1m\u{202e}");
+    std::fs::create_dir(&uploads).unwrap();
+    for (index, command) in ["plan", "snapshot"].into_iter().enumerate() {
+        let mut program = program();
+        program.args([command, "--source", &url(&source), "--files"]).arg(&uploads);
+        if index == 1 {
+            program.arg("--out").arg(folder.path().join("o\u{1b}[1m"));
+        }
+        let run: Run = program.output().unwrap().into();
+        assert_eq!(run.code, Some(3), "{run:?}");
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("\\u{1b}[1m") && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+    let run = plan(&folder.path().join("no\u{1b}[1m\nhint: x"), &[]);
+    assert!(run.stderr.contains("no\\u{1b}[1m\\nhint: x\nhint: "), "{run:?}");
+}
