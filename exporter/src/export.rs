@@ -60,7 +60,7 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
     let mut writing = Writing::new(&mut bundle);
 
     let mut snapshot = request.source.open(request.freeze, interrupt)?;
-    progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by() });
+    progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by(), writers_wait: snapshot.writers_wait() });
     let profile = choose_profile(request.profile.as_ref(), snapshot.tables())?;
     let listings = list(request.locations, &no_uploads, interrupt)?;
     progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::export::{choose_profile, list};
 use crate::files::{FilesReport, Kind, Listing, Location, Matching, printable};
 use crate::noticed::Noticed;
+use crate::progress::WRITERS_WAIT;
 use crate::source::{Freeze, Holder, Snapshot, Source};
 use crate::{Error, Interrupt};
 
@@ -70,6 +71,7 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     info.revision = noticed.revision.take();
     let database_bytes = snapshot.database_bytes();
     let ddl_only = ddl_only(snapshot.as_ref());
+    let writers_wait = snapshot.writers_wait();
     snapshot.end_reading()?;
     let listings = list(locations, &source.own_files(), interrupt)?;
     let freeze = snapshot.release()?;
@@ -80,6 +82,9 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     if !recognised {
         let application = if profile.recognise.is_empty() { "any application" } else { profile.title.as_str() };
         notes.push(format!("the tables are not those of {application} that Pannier knows; every table is exported all the same"));
+    }
+    if writers_wait {
+        notes.push(format!("the journal mode is not wal, so in a snapshot {WRITERS_WAIT}"));
     }
     if !opened_by.is_empty() {
         notes.push("other processes have the database open: rows are of one instant, files may be newer".into());

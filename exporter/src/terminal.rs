@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use pannier_exporter::files::shown;
-use pannier_exporter::progress::{Phase, Progress};
+use pannier_exporter::progress::{Phase, Progress, WRITERS_WAIT};
 
 /// Seconds between two plain lines.
 const LINE_S: u64 = 30;
@@ -95,7 +95,10 @@ impl Progress for Terminal {
 
     fn phase(&mut self, phase: &Phase<'_>) {
         match phase {
-            Phase::Frozen { opened_by } => {
+            Phase::Frozen { opened_by, writers_wait } => {
+                if *writers_wait {
+                    self.line(WRITERS_WAIT);
+                }
                 for holder in *opened_by {
                     self.line(&format!("process {} ({}) has the database open: files may be newer than rows", holder.pid, holder.command));
                 }

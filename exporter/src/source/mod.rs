@@ -13,7 +13,8 @@ use crate::{Error, Interrupt};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Freeze {
-    /// One read transaction: others may write, and the snapshot does not see it.
+    /// One read transaction, which does not see what others write. With a WAL they may go on writing; with a rollback
+    /// journal they wait until the rows are read, see [`Snapshot::writers_wait`].
     #[default]
     Snapshot,
     /// Writers wait, or fail, until the snapshot is released.
@@ -43,6 +44,9 @@ pub trait Source {
 pub trait Snapshot {
     /// Engine, version, settings; application and revision are the profile's business.
     fn info(&self) -> &SourceInfo;
+
+    /// Whoever wants to commit waits, or fails, until [`Snapshot::end_reading`], although no lock was asked for.
+    fn writers_wait(&self) -> bool;
 
     /// Every table that holds rows, in the order of their names.
     fn tables(&self) -> &[SourceTable];

@@ -144,6 +144,9 @@ fn rows_of_one_instant_add_up() {
             let made = Bundle::open(&out).unwrap();
             let sum: i64 = ["a", "z"].iter().flat_map(|table| rows(&made, table)).map(|row| row[0].as_value().as_integer().unwrap()).sum();
             assert_eq!(sum, 60_000, "{mode}, round {round}");
+            // A commit that waited for the rows comes after them.
+            let freeze: serde_json::Value = serde_json::from_slice(&made.member("report/freeze.json").unwrap().unwrap()).unwrap();
+            assert!(mode == "wal" || freeze["written_while_reading_rows"] == false, "{freeze}");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(writer.join().unwrap() > 10);

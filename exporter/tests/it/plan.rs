@@ -49,7 +49,10 @@ fn summaries() {
     let source = database(folder.path(), "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2);");
     let out = folder.path().join("o");
     let run = snapshot(&source, &out, &["--json"]);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), "tables: 2 rows\n"));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (Some(0), "writers wait until the rows are read: stop the application, or expect 'database is locked' there\ntables: 2 rows\n")
+    );
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&report["tables"], &report["rows"]), (&1.into(), &2.into()));
     assert_eq!(report["bytes"], std::fs::metadata(&out).unwrap().len());
@@ -59,7 +62,10 @@ fn summaries() {
     assert_eq!((quiet.code, quiet.stdout.as_str(), quiet.stderr.as_str()), (Some(0), "", ""));
     let text = plan(&source, &[]);
     assert!(text.stdout.contains("  tables    1 with 2 rows\n"), "{}", text.stdout);
+    assert!(text.stdout.contains("  note      the journal mode is not wal, so in a snapshot writers wait"), "{}", text.stdout);
     assert_eq!(text.code, Some(0));
+    Connection::open(&source).unwrap().pragma_update(None, "journal_mode", "wal").unwrap();
+    assert!(!plan(&source, &[]).stdout.contains("writers wait"));
 }
 
 /// Nobody reads, or there is no room: no panic, and the bundle is there.

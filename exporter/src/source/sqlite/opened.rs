@@ -110,6 +110,11 @@ impl Opened {
         }
     }
 
+    /// A reader's lock keeps commits out where there is no WAL.
+    pub(super) fn writers_wait(&self) -> bool {
+        self.tidy.access == Access::Rollback && self.freeze == Freeze::Snapshot
+    }
+
     /// Where SQLite's locks do not protect what is read: fails if somebody wrote since the opening.
     pub(super) fn check_unlocked(&self) -> Result<(), Error> {
         if self.tidy.access.without_locks() && self.changed_outside() {
@@ -127,7 +132,13 @@ impl Opened {
     pub(super) fn end_reading(&mut self) -> Result<(), Error> {
         self.check_unlocked()?;
         self.reader.execute_batch("COMMIT").map_err(|source| open_error(&self.tidy.path, source))?;
-        self.written_while_reading_rows = self.somebody_wrote()?;
+        // With a rollback journal nobody can commit while we read; whoever waited may have done so since.
+        if self.tidy.access != Access::Rollback && self.somebody_wrote()? {
+            self.written_while_reading_rows = true;
+            // What comes from here on is another writing.
+            self.before = Outside::look(&self.tidy.path);
+            self.version = data_version(&self.reader).unwrap_or(self.version);
+        }
         Ok(())
     }
 
@@ -138,7 +149,7 @@ impl Opened {
             freeze: self.freeze,
             held_by: self.tidy.access.held_by(),
             written_while_reading_rows: self.written_while_reading_rows,
-            written_while_reading_files: written && !self.written_while_reading_rows,
+            written_while_reading_files: written,
         };
         Ok(report)
     }

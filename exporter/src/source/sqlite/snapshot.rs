@@ -62,6 +62,10 @@ impl Snapshot for SqliteSnapshot {
         &self.info
     }
 
+    fn writers_wait(&self) -> bool {
+        self.opened.writers_wait()
+    }
+
     fn tables(&self) -> &[SourceTable] {
         &self.schema.tables
     }
