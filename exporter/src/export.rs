@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use pannier_format::{BundleWriter, Problem, Summary, Table, WriterOptions};
+use serde::Serialize;
 
 use crate::files::{self, FilesReport, Listing, Location};
 use crate::noticed::Noticed;
 use crate::profile::Profile;
 use crate::progress::{Phase, Progress};
-use crate::source::{Freeze, FreezeReport, Snapshot, Source, SourceTable};
+use crate::source::{BrokenReference, Freeze, FreezeReport, Snapshot, Source, SourceTable};
 use crate::writing::Writing;
 use crate::{Error, Interrupt, ddl};
 
@@ -47,6 +48,8 @@ pub struct ExportReport {
     pub files: FilesReport,
     /// The evidence of the freeze.
     pub freeze: FreezeReport,
+    /// What is worth knowing and no fault of the data.
+    pub notes: Vec<String>,
     /// Problems recorded in the bundle, by code.
     pub problem_counts: BTreeMap<String, u64>,
     /// The first of them.
@@ -76,6 +79,8 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
         progress.phase(&Phase::Table { name: &table.name });
         rows += export_table(&mut writing, snapshot.as_ref(), table, &mut noticed, progress, interrupt)?;
     }
+    let references = snapshot.broken_references()?;
+    record(&mut writing, "report/foreign-keys.json", &references)?;
     let tables = snapshot.tables().len();
     let mut info = snapshot.info().clone();
     info.application = profile.recognises(snapshot.tables()).then(|| profile.name.clone());
@@ -91,11 +96,12 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
 
     let freeze = snapshot.release()?;
     record_freeze(&mut writing, &freeze)?;
+    let notes = references.iter().map(BrokenReference::note).collect();
     let (problem_counts, first_problems) = (std::mem::take(&mut writing.counts), std::mem::take(&mut writing.first));
     progress.phase(&Phase::Finishing);
     interrupt.check()?;
     let summary = bundle.finish(info)?;
-    Ok(ExportReport { summary, tables, rows, files, freeze, problem_counts, first_problems })
+    Ok(ExportReport { summary, tables, rows, files, freeze, notes, problem_counts, first_problems })
 }
 
 pub(crate) fn choose_profile(given: Option<&OsString>, tables: &[SourceTable]) -> Result<Profile, Error> {
@@ -127,9 +133,7 @@ fn is_partial(name: &str) -> bool {
 
 fn write_schema(writing: &mut Writing<'_>, snapshot: &dyn Snapshot) -> Result<(), Error> {
     writing.bundle().member("schema/schema.sql", ddl::script(snapshot.objects()).as_bytes())?;
-    let mut objects = serde_json::to_vec_pretty(snapshot.objects()).map_err(|source| Error::Report { source })?;
-    objects.push(b'\n');
-    Ok(writing.bundle().member("schema/objects.json", &objects)?)
+    record(writing, "schema/objects.json", &snapshot.objects())
 }
 
 fn export_table(
@@ -182,7 +186,12 @@ fn record_freeze(writing: &mut Writing<'_>, freeze: &FreezeReport) -> Result<(),
     if let Some(when) = when {
         writing.problem(&Problem::new("written-during-snapshot", "source", when))?;
     }
-    let mut report = serde_json::to_vec_pretty(freeze).map_err(|source| Error::Report { source })?;
-    report.push(b'\n');
-    Ok(writing.bundle().member("report/freeze.json", &report)?)
+    record(writing, "report/freeze.json", freeze)
+}
+
+/// Writes a report of ours as a member.
+fn record(writing: &mut Writing<'_>, path: &str, report: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(report).map_err(|source| Error::Report { source })?;
+    text.push(b'\n');
+    Ok(writing.bundle().member(path, &text)?)
 }

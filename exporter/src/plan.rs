@@ -7,10 +7,10 @@ use pannier_format::{Problem, SourceInfo, TableKind};
 use serde::Serialize;
 
 use crate::export::{choose_profile, list};
-use crate::files::{FilesReport, Kind, Listing, Location, Matching, printable};
+use crate::files::{self, FilesReport, Kind, Listing, Location, Matching};
 use crate::noticed::Noticed;
 use crate::progress::WRITERS_WAIT;
-use crate::source::{Freeze, Holder, Snapshot, Source};
+use crate::source::{BrokenReference, Freeze, Holder, Snapshot, Source};
 use crate::{Error, Interrupt};
 
 /// What an export would carry. `plan --json` is this, as one object.
@@ -56,7 +56,7 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     let recognised = profile.recognises(snapshot.tables());
     let tables = tables(snapshot.as_ref())?;
     let mut problems = snapshot.schema_problems().to_vec();
-    problems.extend(snapshot.broken_references()?);
+    let mut notes: Vec<String> = snapshot.broken_references()?.iter().map(BrokenReference::note).collect();
     let mut noticed = Noticed::new(&profile);
     for table in snapshot.tables() {
         if let Some(watch) = noticed.watch(table) {
@@ -78,7 +78,6 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     let matchings: Vec<Matching> = noticed.files.iter().map(|(table, rows)| Matching::new(table, rows, &listings)).collect();
     let files = FilesReport::counted(&listings, &matchings);
     problems.extend(file_problems(&noticed, &listings, &matchings));
-    let mut notes = Vec::new();
     if !recognised {
         let application = if profile.recognise.is_empty() { "any application" } else { profile.title.as_str() };
         notes.push(format!("the tables are not those of {application} that Pannier knows; every table is exported all the same"));
@@ -123,23 +122,26 @@ fn ddl_only(snapshot: &dyn Snapshot) -> BTreeMap<String, u64> {
 
 fn file_problems(noticed: &Noticed<'_>, listings: &[Listing], matchings: &[Matching]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = listings.iter().flat_map(|listing| listing.problems.clone()).collect();
+    let mut named = Vec::new();
     for ((table, rows), matching) in noticed.files.iter().zip(matchings) {
         if listings.is_empty() && !rows.is_empty() {
             let detail = format!("{} rows name files, and no location was given with --files", rows.len());
             problems.push(Problem::new("files-not-given", table.table.clone(), detail));
             continue;
         }
-        for (row, _) in rows.iter().zip(&matching.found).filter(|(_, found)| found.is_none()) {
-            let claimed = row.path.as_deref().map_or_else(|| "no path".to_string(), printable);
-            problems.push(Problem::new("file-missing", format!("{}/{}", table.table, printable(row.key.as_bytes())), claimed));
+        for (row, found) in rows.iter().zip(&matching.found) {
+            problems.extend(files::row_problems(table, row, *found, listings));
+            let directory = found.filter(|found| listings[found.listing].entries[found.entry].kind == Kind::Directory);
+            named.extend(directory.map(|found| (found.listing, found.entry)));
         }
     }
+    named.sort_unstable();
+    named.dedup();
+    problems.extend(
+        named.iter().map(|(listing, entry)| Problem::new("not-a-regular-file", listings[*listing].object(*entry), "it is a directory")),
+    );
     for listing in listings {
-        for (index, entry) in listing.entries.iter().enumerate() {
-            if let Kind::Refused(code, detail) = entry.kind {
-                problems.push(Problem::new(code, listing.object(index), detail));
-            }
-        }
+        problems.extend((0..listing.entries.len()).filter_map(|index| listing.unreadable(index)));
     }
     problems
 }

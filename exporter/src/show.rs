@@ -29,6 +29,8 @@ pub struct SnapshotView<'a> {
     files: &'a FilesReport,
     blobs: BlobTotals,
     freeze: &'a FreezeReport,
+    /// What is worth knowing and no fault of the data.
+    notes: &'a [String],
     /// How many problems are recorded in the bundle, by code.
     problem_counts: &'a BTreeMap<String, u64>,
     /// The first of them; all are in the bundle's `data/report/problems.ndjson`.
@@ -50,6 +52,7 @@ impl<'a> SnapshotView<'a> {
             files: &report.files,
             blobs: package.pannier.blobs,
             freeze: &report.freeze,
+            notes: &report.notes,
             problem_counts: &report.problem_counts,
             problems: &report.first_problems,
             seconds: elapsed.as_secs_f64(),
@@ -91,6 +94,7 @@ pub fn snapshot(out: &mut dyn Write, view: &SnapshotView<'_>) -> io::Result<()> 
     line(out, &format!("  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes)))?;
     line(out, &format!("  identity  {}", view.identity))?;
     line(out, &format!("  time      {:.1} s", view.seconds))?;
+    note_lines(out, view.notes)?;
     let total: u64 = view.problem_counts.values().sum();
     problem_lines(out, total, view.problems)
 }
@@ -120,10 +124,12 @@ pub fn plan(out: &mut dyn Write, report: &PlanReport) -> io::Result<()> {
         let how = if holder.writes { "for writing" } else { "for reading" };
         line(out, &format!("  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", ")))?;
     }
-    for note in &report.notes {
-        line(out, &format!("  note      {note}"))?;
-    }
+    note_lines(out, &report.notes)?;
     problem_lines(out, report.problems.len() as u64, &report.problems)
+}
+
+fn note_lines(out: &mut dyn Write, notes: &[String]) -> io::Result<()> {
+    notes.iter().try_for_each(|note| line(out, &format!("  note      {note}")))
 }
 
 fn source_line(source: &SourceInfo) -> String {

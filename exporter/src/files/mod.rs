@@ -5,10 +5,24 @@ mod listing;
 mod location;
 mod matching;
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::libc;
+
+pub(crate) use carry::row_problems;
 pub use carry::{FilesReport, LocationReport, carry};
 pub use listing::{Entry, Kind, Listing};
 pub use location::Location;
 pub use matching::{Found, Matching};
+
+/// Opens a file for reading. Should somebody have put a link or a pipe in its place since it was listed: that is neither
+/// followed nor waited for.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
 
 /// Bytes of a name as text that is unambiguous in one line: controls and what is not UTF-8 as `\xNN`.
 #[must_use]

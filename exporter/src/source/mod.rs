@@ -70,8 +70,8 @@ pub trait Snapshot {
     /// same every time. What `row` returns as error ends the reading. Returns problems that it met in the values.
     fn read_table(&self, table: &SourceTable, row: &mut RowSink<'_>) -> Result<Vec<Problem>, Error>;
 
-    /// Rows that break a declared foreign key, as one problem per key.
-    fn broken_references(&self) -> Result<Vec<Problem>, Error>;
+    /// Declared foreign keys that rows break or that the engine cannot check, by table and in the order of declaration.
+    fn broken_references(&self) -> Result<Vec<BrokenReference>, Error>;
 
     /// Ends the read transaction. A lock that was asked for stays.
     fn end_reading(&mut self) -> Result<(), Error>;
@@ -109,6 +109,36 @@ impl SourceTable {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A foreign key that does not hold: `report/foreign-keys.json` has them all. No problem of the data: applications that
+/// declare keys without enforcing them are full of such rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrokenReference {
+    /// The table whose rows refer.
+    pub table: String,
+    /// Its columns; none if no key of the table can be checked.
+    pub columns: Vec<String>,
+    /// The table that they refer to.
+    pub parent: String,
+    /// How many rows refer to nothing.
+    pub rows: u64,
+    /// Why the engine cannot check the table's keys.
+    pub unusable: Option<String>,
+}
+
+impl BrokenReference {
+    /// It in a sentence.
+    #[must_use]
+    pub fn note(&self) -> String {
+        match &self.unusable {
+            Some(reason) => format!("the foreign keys of {} cannot be checked: {reason}", self.table),
+            None => {
+                let columns = self.columns.join(", ");
+                format!("{} rows of {} refer by {columns} to a row of {} that is not there", self.rows, self.table, self.parent)
+            }
+        }
     }
 }
 

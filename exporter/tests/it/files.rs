@@ -167,6 +167,12 @@ fn unreadable_files_are_named() {
         [("directory-unreadable".into(), "uploads/closed folder".into()), ("file-unreadable".into(), "uploads/closed".into())]
     );
     assert_eq!(entries(&made)[0].state, BlobState::Unreadable);
+    let planned = as_nobody().unwrap().args(["plan", "--json", "--source", &url(&source), "--files"]).arg(&uploads).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!(
+        (&planned["problems"][0]["code"], &planned["problems"][1]["code"]),
+        (&"directory-unreadable".into(), &"file-unreadable".into())
+    );
 }
 
 /// The whole data directory as location: the database in it is no upload, and is not opened a second time.
