@@ -15,6 +15,8 @@ pub struct FileRow {
     pub path: Option<Vec<u8>>,
     /// What the name column holds; none for NULL.
     pub name: Option<Vec<u8>>,
+    /// How many bytes the file has, as the row says.
+    pub bytes: Option<u64>,
 }
 
 /// Collects while rows pass by.
@@ -30,7 +32,7 @@ pub struct Noticed<'p> {
 /// Where in one table's rows the wanted columns are.
 pub struct Watch {
     revision: Option<(usize, usize)>,
-    file: Option<(usize, [Option<usize>; 3])>,
+    file: Option<(usize, [Option<usize>; 4])>,
 }
 
 impl<'p> Noticed<'p> {
@@ -53,7 +55,8 @@ impl<'p> Noticed<'p> {
             .and_then(|(rank, revision)| Some((rank, table.column(&revision.column)?)));
         let file = self.files.iter().position(|(files, _)| files.table == table.name).map(|place| {
             let files = self.files[place].0;
-            (place, [&files.key, &files.path, &files.name].map(|column| table.column(column)))
+            let size = files.size_json.as_ref();
+            (place, [Some(&files.key), Some(&files.path), Some(&files.name), size].map(|column| table.column(column?)))
         });
         (revision.is_some() || file.is_some()).then_some(Watch { revision, file })
     }
@@ -67,8 +70,14 @@ impl<'p> Noticed<'p> {
             self.revision = row.get(column).and_then(as_text).or(self.revision.take());
         }
         if let Some((place, columns)) = &watch.file {
-            let [key, path, name] = columns.map(|column| column.and_then(|column| row.get(column)));
-            let file = FileRow { key: key.and_then(as_text).unwrap_or_default(), path: path.and_then(bytes), name: name.and_then(bytes) };
+            let pointer = &self.files[*place].0.size_pointer;
+            let [key, path, name, size] = columns.map(|column| column.and_then(|column| row.get(column)));
+            let file = FileRow {
+                key: key.and_then(as_text).unwrap_or_default(),
+                path: path.and_then(bytes),
+                name: name.and_then(bytes),
+                bytes: size.and_then(|size| claimed_bytes(size, pointer)),
+            };
             self.files[*place].1.push(file);
         }
     }
@@ -84,6 +93,12 @@ fn as_text(value: &Value<'_>) -> Option<String> {
         Value::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::Blob(bytes) => Some(hex(bytes)),
     }
+}
+
+/// The number at `pointer` in a JSON text; none for whatever is something else.
+fn claimed_bytes(value: &Value<'_>, pointer: &str) -> Option<u64> {
+    let Value::Text(text) = value else { return None };
+    serde_json::from_slice::<serde_json::Value>(text).ok()?.pointer(pointer)?.as_u64()
 }
 
 fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {

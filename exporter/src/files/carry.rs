@@ -252,7 +252,12 @@ pub(crate) fn row_problems(table: &FileTable, row: &FileRow, found: Option<Found
     let mut problems = Vec::new();
     let taken = listings[found.listing].object(found.entry);
     if found.ambiguous {
-        problems.push(Problem::new("file-ambiguous", object, format!("several files would do; {taken} was taken")));
+        problems.push(Problem::new("file-ambiguous", object.clone(), format!("several files would do; {taken} was taken")));
+    }
+    let entry = &listings[found.listing].entries[found.entry];
+    if let (Kind::File(_), Some(claimed)) = (&entry.kind, row.bytes.filter(|claimed| *claimed != entry.bytes)) {
+        let detail = format!("the row says {claimed} bytes, {taken} has {}; it is carried as it is", entry.bytes);
+        problems.push(Problem::new("file-size-differs", object, detail));
     }
     problems
 }

@@ -9,7 +9,7 @@ use pannier_format::{BlobEntry, BlobState, Bundle, OwnedValue};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{Bound, as_nobody, bundle, folder, problems, snapshot, url};
+use crate::support::{Bound, as_nobody, bundle, folder, problems, program, snapshot, url};
 
 /// A database of the application's shape, with these rows of (id, path, filename), and an empty `uploads` beside it.
 fn webui(rows: &[(&str, Option<&[u8]>, &str)]) -> (TempDir, PathBuf, PathBuf) {
@@ -228,4 +228,35 @@ fn the_bundle_among_the_files() {
     std::fs::remove_file(uploads.join("o")).unwrap();
     made("o");
     assert!(std::fs::read(uploads.join("o")).unwrap() == bytes);
+}
+
+/// The location is not told by the path, and the size is not the row's: said, and carried all the same.
+#[test]
+fn what_only_the_name_tells() {
+    let (folder, source, uploads) =
+        webui(&[("1", Some(b"/srv/x/1_a"), "a"), ("2", Some(b"/srv/uploads/2_b"), "b"), ("3", Some(b"/srv/x/3_c"), "c")]);
+    let connection = Connection::open(&source).unwrap();
+    connection
+        .execute_batch(
+            r#"ALTER TABLE file ADD COLUMN meta JSON; UPDATE file SET meta = '{"size": 3}'; UPDATE file SET meta = '{' WHERE id = '1'"#,
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let archive = folder.path().join("archive");
+    std::fs::create_dir(&archive).unwrap();
+    for (place, name, content) in
+        [(&uploads, "1_a", "u"), (&archive, "1_a", "a"), (&uploads, "2_b", "four"), (&archive, "2_b", "x"), (&archive, "3_c", "two")]
+    {
+        std::fs::write(place.join(name), content).unwrap();
+    }
+    let files = ["--files", uploads.to_str().unwrap(), "--files", archive.to_str().unwrap()];
+    let out = folder.path().join("o");
+    assert_eq!(snapshot(&source, &out, &files).code, Some(3));
+    let made = Bundle::open(&out).unwrap();
+    let expected = [("file-ambiguous".to_string(), "file/1".to_string()), ("file-size-differs".to_string(), "file/2".to_string())];
+    assert_eq!(problems(&made), expected);
+    assert_eq!(content(&made, &entries(&made)[1]), b"four");
+    let planned = program().args(["plan", "--json", "--source", &url(&source)]).args(files).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!((&planned["problems"][0]["code"], &planned["problems"][1]["code"]), (&"file-ambiguous".into(), &"file-size-differs".into()));
 }
