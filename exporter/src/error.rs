@@ -224,7 +224,7 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// SIGINT or SIGTERM.
+    /// SIGINT, SIGTERM or SIGHUP.
     #[error("interrupted; nothing was left behind")]
     Interrupted,
 }

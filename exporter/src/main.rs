@@ -19,7 +19,10 @@ use terminal::Terminal;
 
 /// Finished, with problems in the data.
 const EXIT_PROBLEMS: u8 = 3;
-/// Ended by SIGINT or SIGTERM.
+/// What a second signal leaves to be said: nothing was tidied up.
+const STOPPED_AT_ONCE: &str = "stopped at once: an unfinished bundle '.NAME.partial-…' may remain beside the output, \
+    and an empty -wal and -shm beside the database";
+/// Ended by SIGINT, SIGTERM or SIGHUP.
 const EXIT_INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
@@ -49,6 +52,10 @@ fn listen(interrupt: Interrupt) {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
+    // The terminal was closed; under nohup that is nothing to us.
+    if !is_hangup_ignored() {
+        signals.add(Signal::SIGHUP);
+    }
     // Before any other thread starts, so that all inherit the mask and only the one below receives them.
     if signals.thread_block().is_err() {
         return;
@@ -56,11 +63,19 @@ fn listen(interrupt: Interrupt) {
     std::thread::spawn(move || {
         while signals.wait().is_ok() {
             if interrupt.is_asked() {
+                let _ = writeln!(std::io::stderr(), "{STOPPED_AT_ONCE}");
                 std::process::exit(EXIT_INTERRUPTED);
             }
             interrupt.ask();
         }
     });
+}
+
+/// The process was started with SIGHUP ignored, as nohup does. A blocked signal would be received all the same.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }
 
 fn source(given: &str) -> Result<SqliteSource, Error> {

@@ -37,7 +37,7 @@ impl SqliteSource {
 
 impl Source for SqliteSource {
     fn open(&self, freeze: Freeze, interrupt: &Interrupt) -> Result<Box<dyn Snapshot>, Error> {
-        let opened = opened::Opened::open(&self.path, freeze)?;
+        let opened = opened::Opened::open(&self.path, freeze, interrupt)?;
         interrupt.watch(opened.reader());
         Ok(Box::new(snapshot::SqliteSnapshot::read(opened)?))
     }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::access::{self, Access, Outside, beside};
 use super::locks;
-use crate::Error;
 use crate::source::{Freeze, FreezeReport};
+use crate::{Error, Interrupt};
 
 /// How long a lock of somebody else is waited for.
 const BUSY_MS: u64 = 5_000;
@@ -51,7 +51,7 @@ impl Drop for Tidy {
 
 impl Opened {
     /// Opens, locks, and begins the read transaction: from here on one instant is seen.
-    pub(super) fn open(path: &Path, freeze: Freeze) -> Result<Opened, Error> {
+    pub(super) fn open(path: &Path, freeze: Freeze, interrupt: &Interrupt) -> Result<Opened, Error> {
         let access = access::choose(path)?;
         let before = Outside::look(path);
         let open_error = |source| open_error(path, source);
@@ -64,7 +64,7 @@ impl Opened {
         let copy = match access {
             Access::HotJournal => {
                 let folder = tempfile::tempdir().map_err(|source| Error::Copy { path: std::env::temp_dir(), source })?;
-                let copy = access::copy_with_journal(path, folder.path(), exclusive.as_ref())?;
+                let copy = access::copy_with_journal(path, folder.path(), exclusive.as_ref(), interrupt)?;
                 Some((folder, copy))
             }
             _ => None,
@@ -295,7 +295,7 @@ mod tests {
         for suffix in ["", "-wal"] {
             std::fs::copy(beside(&first, suffix), beside(&path, suffix)).expect("copied");
         }
-        let opened = Opened::open(&path, Freeze::Snapshot).expect("opened");
+        let opened = Opened::open(&path, Freeze::Snapshot, &Interrupt::new()).expect("opened");
         assert_eq!(opened.tidy.access, Access::WalWithoutIndex);
         assert!(opened.check_unlocked().is_ok());
         Connection::open(&path).and_then(|other| other.execute_batch("INSERT INTO t VALUES(2)")).expect("written");
