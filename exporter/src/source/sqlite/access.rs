@@ -30,7 +30,7 @@ pub(super) enum Access {
     /// A WAL database at rest, no files beside it: SQLite creates them, and removes them again when a connection that may
     /// write closes last, under its own exclusive lock.
     WalAtRest,
-    /// A WAL database at rest that we may not write beside: `immutable=1`, no locks, watched for changes.
+    /// A WAL database at rest that we may not write beside, or that has no room beside it: `immutable=1`, no locks, watched for changes.
     Immutable,
     /// A WAL with content but without its index: the index is built in our memory, no locks, watched for changes.
     WalWithoutIndex,

@@ -53,6 +53,17 @@ impl Opened {
     /// Opens, locks, and begins the read transaction: from here on one instant is seen.
     pub(super) fn open(path: &Path, freeze: Freeze, interrupt: &Interrupt) -> Result<Opened, Error> {
         let access = access::choose(path)?;
+        match Opened::open_as(path, freeze, access, interrupt) {
+            // The files beside it cannot be made, on a full disk for instance: then without them.
+            Err(Error::Open { source, .. }) if access == Access::WalAtRest && is_no_room(&source) => {
+                discard_created(path);
+                Opened::open_as(path, freeze, Access::Immutable, interrupt)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_as(path: &Path, freeze: Freeze, access: Access, interrupt: &Interrupt) -> Result<Opened, Error> {
         let before = Outside::look(path);
         let open_error = |source| open_error(path, source);
         let (locker, exclusive) = match freeze {
@@ -194,6 +205,24 @@ fn read_only(path: &Path, access: Access) -> rusqlite::Result<Connection> {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
     }
     Ok(connection)
+}
+
+/// The files beside a WAL database cannot be made.
+fn is_no_room(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::DiskFull | ErrorCode::CannotOpen))
+}
+
+/// Removes what a failed opening left beside a database that had neither WAL nor index before: never a WAL with content,
+/// and only while nobody has the database open, which SQLite's exclusive lock says.
+fn discard_created(path: &Path) {
+    let wal = beside(path, "-wal");
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return };
+    let is_empty = wal.metadata().map_or_else(|error| error.kind() == std::io::ErrorKind::NotFound, |wal| wal.len() == 0);
+    if is_empty && matches!(locks::exclude(&file), Ok(true)) {
+        // What cannot be removed stays, and does no harm: it is empty.
+        let _ = std::fs::remove_file(wal);
+        let _ = std::fs::remove_file(beside(path, "-shm"));
+    }
 }
 
 /// Opens a copy for writing, so that SQLite rolls the cut-off transaction back in it.
