@@ -79,6 +79,7 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
         progress.phase(&Phase::Table { name: &table.name });
         rows += export_table(&mut writing, snapshot.as_ref(), table, &mut noticed, progress, interrupt)?;
     }
+    noticed.finish();
     let references = snapshot.broken_references()?;
     record(&mut writing, "report/foreign-keys.json", &references)?;
     let tables = snapshot.tables().len();

@@ -1,6 +1,8 @@
 //! What the profile wants to know of rows as they pass: the application's revision, and the rows that name files.
 //! Memory grows with the number of rows of the file tables: three short texts for each.
 
+use std::collections::HashSet;
+
 use pannier_format::{Value, hex};
 
 use crate::profile::{FileTable, Profile};
@@ -11,6 +13,8 @@ use crate::source::SourceTable;
 pub struct FileRow {
     /// The row's key, as text; empty for NULL.
     pub key: String,
+    /// Why the key does not tell which row it is.
+    pub unclear: Option<&'static str>,
     /// What the path column holds; none for NULL.
     pub path: Option<Vec<u8>>,
     /// What the name column holds; none for NULL.
@@ -61,6 +65,11 @@ impl<'p> Noticed<'p> {
         (revision.is_some() || file.is_some()).then_some(Watch { revision, file })
     }
 
+    /// To be called when all rows have passed.
+    pub fn finish(&mut self) {
+        self.files.iter_mut().for_each(|(_, rows)| repeated_keys(rows));
+    }
+
     /// Looks at one row.
     pub fn row(&mut self, watch: &Watch, row: &[Value<'_>]) {
         if let Some((rank, column)) = watch.revision
@@ -74,6 +83,7 @@ impl<'p> Noticed<'p> {
             let [key, path, name, size] = columns.map(|column| column.and_then(|column| row.get(column)));
             let file = FileRow {
                 key: key.and_then(as_text).unwrap_or_default(),
+                unclear: unclear(key),
                 path: path.and_then(bytes),
                 name: name.and_then(bytes),
                 bytes: size.and_then(|size| claimed_bytes(size, pointer)),
@@ -92,6 +102,27 @@ fn as_text(value: &Value<'_>) -> Option<String> {
         Value::Real(real) => Some(real.to_string()),
         Value::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::Blob(bytes) => Some(hex(bytes)),
+    }
+}
+
+/// Why a key as text does not stand for its value; of keys that come twice see [`repeated_keys`].
+fn unclear(key: Option<&Value<'_>>) -> Option<&'static str> {
+    match key {
+        None | Some(Value::Null) => Some("its key is NULL"),
+        Some(Value::Text(b"")) => Some("its key is empty"),
+        Some(Value::Text(text)) if std::str::from_utf8(text).is_err() => Some("its key is not UTF-8"),
+        Some(Value::Blob(_)) => Some("its key is a blob, and comes as hex digits"),
+        Some(_) => None,
+    }
+}
+
+/// Marks rows with the key of a row before, as text: also a number and its digits are one key.
+fn repeated_keys(rows: &mut [FileRow]) {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(rows.len());
+    for FileRow { key, unclear, .. } in rows {
+        if !seen.insert(key) && unclear.is_none() {
+            *unclear = Some("a row before has the same key");
+        }
     }
 }
 

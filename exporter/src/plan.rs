@@ -66,6 +66,7 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
             })?;
         }
     }
+    noticed.finish();
     let mut info = snapshot.info().clone();
     info.application = recognised.then(|| profile.name.clone());
     info.revision = noticed.revision.take();
@@ -127,9 +128,11 @@ fn file_problems(noticed: &Noticed<'_>, listings: &[Listing], matchings: &[Match
         if listings.is_empty() && !rows.is_empty() {
             let detail = format!("{} rows name files, and no location was given with --files", rows.len());
             problems.push(Problem::new("files-not-given", table.table.clone(), detail));
+            problems.extend(rows.iter().enumerate().filter_map(|(number, row)| files::key_problem(table, row, number)));
             continue;
         }
-        for (row, found) in rows.iter().zip(&matching.found) {
+        for (number, (row, found)) in rows.iter().zip(&matching.found).enumerate() {
+            problems.extend(files::key_problem(table, row, number));
             problems.extend(files::row_problems(table, row, *found, listings));
             let directory = found.filter(|found| listings[found.listing].entries[found.entry].kind == Kind::Directory);
             named.extend(directory.map(|found| (found.listing, found.entry)));

@@ -115,7 +115,10 @@ pub fn carry(
             let detail = format!("{} rows name files, and no location was given with --files", rows.len());
             carrier.writing.problem(&Problem::new("files-not-given", table.table.clone(), detail))?;
         }
-        for (row, found) in rows.iter().zip(&matching.found) {
+        for (number, (row, found)) in rows.iter().zip(&matching.found).enumerate() {
+            if let Some(problem) = key_problem(table, row, number) {
+                carrier.writing.problem(&problem)?;
+            }
             carrier.row(table, row, *found)?;
         }
     }
@@ -240,6 +243,12 @@ fn entry(location: String, path: Vec<u8>, carried: Carried) -> BlobEntry {
         column: None,
         claimed_path: None,
     }
+}
+
+/// The entry of this row does not tell which row it is of; `number` counts the table's rows from 0.
+pub(crate) fn key_problem(table: &FileTable, row: &FileRow, number: usize) -> Option<Problem> {
+    let object = format!("{}/{}", table.table, super::printable(row.key.as_bytes()));
+    row.unclear.map(|why| Problem::new("file-key-unclear", object, format!("row {} of the table: {why}", number + 1)))
 }
 
 /// What is wrong with a row and the file that it means, as far as the listings tell.

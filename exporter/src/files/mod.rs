@@ -12,8 +12,8 @@ use std::path::Path;
 
 use nix::libc;
 
-pub(crate) use carry::row_problems;
 pub use carry::{FilesReport, LocationReport, carry};
+pub(crate) use carry::{key_problem, row_problems};
 pub use listing::{Entry, Kind, Listing};
 pub use location::Location;
 pub use matching::{Found, Matching};

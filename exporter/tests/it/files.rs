@@ -64,7 +64,9 @@ fn names_of_any_kind() {
         &long,
     ];
     let paths: Vec<Vec<u8>> = names.iter().map(|name| [b"/app/backend/data/uploads/", *name].concat()).collect();
-    let rows: Vec<(&str, Option<&[u8]>, &str)> = paths.iter().map(|path| ("id", Some(path.as_slice()), "name")).collect();
+    let keys: Vec<String> = (0..names.len()).map(|key| key.to_string()).collect();
+    let rows: Vec<(&str, Option<&[u8]>, &str)> =
+        keys.iter().zip(&paths).map(|(key, path)| (key.as_str(), Some(path.as_slice()), "name")).collect();
     let (folder, source, uploads) = webui(&rows);
     for name in names {
         std::fs::write(uploads.join(OsStr::from_bytes(name)), name).unwrap();
@@ -259,4 +261,25 @@ fn what_only_the_name_tells() {
     let planned = program().args(["plan", "--json", "--source", &url(&source)]).args(files).output().unwrap();
     let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
     assert_eq!((&planned["problems"][0]["code"], &planned["problems"][1]["code"]), (&"file-ambiguous".into(), &"file-size-differs".into()));
+}
+
+/// Rows that their key does not tell apart.
+#[test]
+fn keys_that_do_not_tell() {
+    let (folder, source, uploads) = webui(&[]);
+    let connection = Connection::open(&source).unwrap();
+    connection
+        .execute_batch(
+            "DROP TABLE file; CREATE TABLE file(id, filename, path);
+             INSERT INTO file(id) VALUES(1),('1'),(NULL),(x'31'),(CAST(x'ff' AS TEXT)),('fine'),(2.5);",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let made = take(folder.path(), &source, &uploads);
+    let unclear: Vec<String> =
+        problems(&made).into_iter().filter(|(code, _)| code == "file-key-unclear").map(|(_, object)| object).collect();
+    assert_eq!(unclear, ["file/1", "file/", "file/31", "file/\u{fffd}"]);
+    let planned = program().args(["plan", "--json", "--source", &url(&source)]).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!(planned["problems"][1]["detail"], "row 2 of the table: a row before has the same key");
 }
