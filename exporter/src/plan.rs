@@ -54,12 +54,13 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     let mut snapshot = source.open(Freeze::Snapshot, interrupt)?;
     let profile = choose_profile(profile, snapshot.tables())?;
     let recognised = profile.recognises(snapshot.tables());
-    let tables = tables(snapshot.as_ref())?;
     let mut problems = snapshot.schema_problems().to_vec();
+    let tables = tables(snapshot.as_ref(), &mut problems)?;
     let mut notes: Vec<String> = snapshot.broken_references()?.iter().map(BrokenReference::note).collect();
     let mut noticed = Noticed::new(&profile);
     for table in snapshot.tables() {
-        if let Some(watch) = noticed.watch(table) {
+        let readable = || !problems.iter().any(|problem| problem.code == "table-unreadable" && problem.object == table.name);
+        if let Some(watch) = noticed.watch(table).filter(|_| readable()) {
             snapshot.read_table(table, &mut |row| {
                 noticed.row(&watch, row);
                 interrupt.check()
@@ -98,11 +99,21 @@ pub fn plan(source: &dyn Source, locations: &[Location], profile: Option<&OsStri
     Ok(PlanReport { source: info, database_bytes, tables, ddl_only, files, opened_by, notes, problems })
 }
 
-fn tables(snapshot: &dyn Snapshot) -> Result<Vec<TablePlan>, Error> {
+/// A table that cannot be read would end a snapshot: here it is a problem, and the next one is looked at.
+fn tables(snapshot: &dyn Snapshot, problems: &mut Vec<Problem>) -> Result<Vec<TablePlan>, Error> {
     let sizes = snapshot.table_bytes();
     let mut tables = Vec::new();
     for (table, bytes) in snapshot.tables().iter().zip(sizes) {
-        tables.push(TablePlan { name: table.name.clone(), kind: table.kind, rows: snapshot.count_rows(table)?, bytes });
+        let rows = match snapshot.check_table(table).and_then(|()| snapshot.count_rows(table)) {
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => {
+                let detail = format!("a snapshot would fail: {}", error.chain());
+                problems.push(Problem::new("table-unreadable", table.name.clone(), detail));
+                0
+            }
+            Ok(rows) => rows,
+        };
+        tables.push(TablePlan { name: table.name.clone(), kind: table.kind, rows, bytes });
     }
     Ok(tables)
 }

@@ -57,6 +57,9 @@ pub trait Snapshot {
     /// What is wrong with the schema, and does not keep the tables from being read.
     fn schema_problems(&self) -> &[Problem];
 
+    /// What would keep a table from being read, as far as the engine says beforehand.
+    fn check_table(&self, table: &SourceTable) -> Result<(), Error>;
+
     /// Rows of a table, counted by the engine.
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error>;
 

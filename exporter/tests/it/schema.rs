@@ -3,7 +3,7 @@
 use pannier_format::{OwnedValue, TableKind};
 use rusqlite::Connection;
 
-use crate::support::{bundle, database, folder, names, problems, rows, snapshot};
+use crate::support::{bundle, database, folder, names, problems, program, rows, snapshot, url};
 
 const SCRIPT: &str = r#"
     CREATE TABLE parent(id TEXT PRIMARY KEY, "odd ""name""" TEXT NOT NULL DEFAULT 'x''y', UNIQUE(id, "odd ""name"""));
@@ -170,4 +170,47 @@ fn a_text_in_double_quotes() {
     );
     let text = |text: &str| OwnedValue::Text(text.into());
     assert_eq!(rows(&bundle(&source, &folder.path().join("o"), &[]), "t"), [[text("a"), text("x"), text("ay")]]);
+}
+
+/// With a function that nobody has here, and with one that fails on a row.
+#[test]
+fn generated_columns_that_cannot_be_computed() {
+    let folder = folder();
+    let source = with_ddl(
+        folder.path(),
+        "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, '{');
+         CREATE TABLE j(a); INSERT INTO j VALUES('{');
+         ALTER TABLE j ADD COLUMN b AS (json_extract(a, '$.x')); ALTER TABLE j ADD COLUMN c AS (a || '!');",
+        b"CREATE TABLE t(a, b, c AS (mine(a)), d AS (a + 1) STORED)",
+    );
+    let out = folder.path().join("o");
+    let run = snapshot(&source, &out, &[]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let made = pannier_format::Bundle::open(&out).unwrap();
+    let unusable = |object: &str| ("generated-column-unusable".to_string(), object.to_string());
+    assert_eq!(problems(&made), [unusable("j.b"), unusable("t.c")]);
+    let text = |text: &str| OwnedValue::Text(text.into());
+    assert_eq!(rows(&made, "j"), [[text("{"), text("{!")]]);
+    assert_eq!(rows(&made, "t")[0][..2], [OwnedValue::Integer(1), text("{")]);
+}
+
+/// `plan` says what would end a snapshot, and looks at the other tables all the same.
+#[test]
+fn a_table_that_cannot_be_read() {
+    let folder = folder();
+    let columns: Vec<String> = (0..1100).map(|number| format!("c{number}")).collect();
+    // The texts of UTF-16 databases are read twice, and SQLite answers with 2000 columns at most.
+    let script =
+        format!("PRAGMA encoding = 'UTF-16le'; CREATE TABLE wide({}); CREATE TABLE z(a); INSERT INTO z VALUES(1);", columns.join(","));
+    let source = database(folder.path(), &script);
+    let run = program().args(["plan", "--json", "--source", &url(&source)]).output().unwrap();
+    assert_eq!(run.status.code(), Some(3));
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let problem = serde_json::json!({"code": "table-unreadable", "object": "wide", "detail": report["problems"][0]["detail"]});
+    assert_eq!(report["problems"], serde_json::json!([problem]));
+    assert!(
+        problem["detail"].as_str().unwrap().starts_with("a snapshot would fail: table wide cannot be read after 0 rows: too many columns")
+    );
+    assert_eq!(report["tables"][1]["rows"], 1);
+    assert_eq!(snapshot(&source, &folder.path().join("o"), &[]).code, Some(1));
 }

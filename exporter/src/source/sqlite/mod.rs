@@ -9,6 +9,7 @@
 //! | `recovered-copy` | a transaction was cut off: it is rolled back in a copy | waits while the copy is made |
 
 mod access;
+mod generated;
 mod locks;
 mod opened;
 mod rows;

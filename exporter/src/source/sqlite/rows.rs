@@ -58,6 +58,11 @@ pub(super) fn read(
     Ok(utf16_problems(table, &invalid))
 }
 
+/// Whether SQLite takes the statement that [`read`] runs.
+pub(super) fn check(connection: &Connection, table: &SourceTable, encoding: Encoding) -> Result<(), Error> {
+    connection.prepare(&select(table, encoding)).map(|_| ()).map_err(|source| read_error(&table.name, 0, source))
+}
+
 /// An empty vector in the same memory: collecting in place makes it, so that no row allocates.
 fn emptied(mut values: Vec<Value<'_>>) -> Vec<Value<'static>> {
     values.clear();

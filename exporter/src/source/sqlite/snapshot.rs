@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use pannier_format::{Problem, SourceInfo};
 use rusqlite::Connection;
 
+use super::generated;
 use super::opened::{Opened, open_error};
 use super::rows::{self, Encoding, Utf16};
 use super::schema::{self, Schema, quoted};
@@ -24,7 +25,8 @@ impl SqliteSnapshot {
     pub(super) fn read(opened: Opened) -> Result<SqliteSnapshot, Error> {
         let (mut settings, encoding) = settings(opened.reader()).map_err(|source| open_error(opened.path(), source))?;
         settings.insert("journal_mode".into(), opened.journal_mode().into());
-        let schema = schema::read(opened.reader())?;
+        let mut schema = schema::read(opened.reader())?;
+        generated::leave_out_unusable(opened.reader(), &mut schema)?;
         if schema.tables.is_empty() {
             return Err(Error::NoTables { path: opened.path().to_path_buf() });
         }
@@ -76,6 +78,10 @@ impl Snapshot for SqliteSnapshot {
 
     fn schema_problems(&self) -> &[Problem] {
         &self.schema.problems
+    }
+
+    fn check_table(&self, table: &SourceTable) -> Result<(), Error> {
+        rows::check(self.opened.reader(), table, self.encoding)
     }
 
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error> {
