@@ -99,8 +99,8 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// `SOURCE_DATE_EPOCH` is not a number.
-    #[error("SOURCE_DATE_EPOCH is {value}, which is no number of seconds")]
+    /// `SOURCE_DATE_EPOCH` is not a number, or not one of the years 1970 to 9999.
+    #[error("SOURCE_DATE_EPOCH is {value}, which is no number of seconds from 1970 to the end of 9999")]
     BadEpoch {
         /// Its value.
         value: String,

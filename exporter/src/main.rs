@@ -131,5 +131,8 @@ fn bundle_name(arguments: &SnapshotArguments, database: &std::path::Path) -> Res
 fn epoch_s() -> Result<Option<i64>, Error> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let value = value.to_string_lossy();
-    value.parse().map(Some).map_err(|_| Error::BadEpoch { value: value.into_owned() })
+    /// The end of the year 9999: dates have four digits.
+    const LAST_S: i64 = 253_402_300_799;
+    let epoch_s = value.parse().ok().filter(|epoch_s| (0..=LAST_S).contains(epoch_s));
+    epoch_s.map(Some).ok_or_else(|| Error::BadEpoch { value: value.into_owned() })
 }

@@ -159,7 +159,9 @@ fn files_lines(out: &mut dyn Write, files: &FilesReport) -> io::Result<()> {
             ),
         )?;
     }
-    if files.missing > 0 {
+    if files.missing > 0 && files.locations.is_empty() {
+        line(out, &format!("  missing   {} rows name a file, not looked for without --files", HumanCount(files.missing)))?;
+    } else if files.missing > 0 {
         line(out, &format!("  missing   {} rows name a file that is nowhere", HumanCount(files.missing)))?;
     }
     Ok(())

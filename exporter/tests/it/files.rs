@@ -192,7 +192,9 @@ fn the_database_among_the_files() {
 fn no_location_at_all() {
     let (folder, source, _) = webui(&[("1", Some(b"/data/uploads/1_a"), "a"), ("2", Some(b"/data/uploads/2_b"), "b")]);
     let out = folder.path().join("o");
-    assert_eq!(snapshot(&source, &out, &[]).code, Some(3));
+    let run = snapshot(&source, &out, &[]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.stdout.contains("  missing   2 rows name a file, not looked for without --files\n"), "{run:?}");
     let made = Bundle::open(&out).unwrap();
     assert_eq!(problems(&made), [("files-not-given".into(), "file".into())]);
     assert_eq!(entries(&made).iter().map(|entry| entry.state).collect::<Vec<_>>(), [BlobState::Missing, BlobState::Missing]);
@@ -211,6 +213,10 @@ fn two_locations() {
     let out = folder.path().join("o");
     let made = bundle(&source, &out, &["--files", uploads.to_str().unwrap(), "--files", archive.to_str().unwrap()]);
     let found: Vec<(String, Vec<u8>)> = entries(&made).iter().map(|entry| (entry.location.clone(), content(&made, entry))).collect();
+    // The same in another order.
+    let again = folder.path().join("again");
+    bundle(&source, &again, &["--files", archive.to_str().unwrap(), "--files", uploads.to_str().unwrap()]);
+    assert!(std::fs::read(&again).unwrap() == std::fs::read(&out).unwrap());
     let expected = [("uploads", "1"), ("archive", "2"), ("archive", "3"), ("uploads", "not this")];
     assert_eq!(found, expected.map(|(location, content)| (location.to_string(), content.as_bytes().to_vec())));
 }
