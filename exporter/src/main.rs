@@ -22,6 +22,8 @@ const EXIT_PROBLEMS: u8 = 3;
 /// What a second signal leaves to be said: nothing was tidied up.
 const STOPPED_AT_ONCE: &str = "stopped at once: an unfinished bundle '.NAME.partial-…' may remain beside the output, \
     and an empty -wal and -shm beside the database";
+/// The end of the year 9999: dates have four digits.
+const LAST_EPOCH_S: i64 = 253_402_300_799;
 /// Ended by SIGINT, SIGTERM or SIGHUP.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -131,8 +133,6 @@ fn bundle_name(arguments: &SnapshotArguments, database: &std::path::Path) -> Res
 fn epoch_s() -> Result<Option<i64>, Error> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let value = value.to_string_lossy();
-    /// The end of the year 9999: dates have four digits.
-    const LAST_S: i64 = 253_402_300_799;
-    let epoch_s = value.parse().ok().filter(|epoch_s| (0..=LAST_S).contains(epoch_s));
+    let epoch_s = value.parse().ok().filter(|epoch_s| (0..=LAST_EPOCH_S).contains(epoch_s));
     epoch_s.map(Some).ok_or_else(|| Error::BadEpoch { value: value.into_owned() })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanCount};
-use pannier_exporter::files::{FilesReport, shown};
+use pannier_exporter::files::{FilesReport, is_hidden, shown};
 use pannier_exporter::source::FreezeReport;
 use pannier_exporter::{Error, ExportReport, PlanReport};
 use pannier_format::{BlobTotals, Problem, SourceInfo, TableKind};
@@ -74,10 +74,19 @@ pub fn to_stdout(bundle: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io
     }
 }
 
-/// One document.
+/// One document. It may be read on a terminal too: what JSON allows and a terminal obeys comes escaped.
 pub fn json(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
-    writeln!(out)
+    let text = serde_json::to_string_pretty(report)?;
+    let mut escaped = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        // All of them lie in the basic plane, where JSON's escapes are the number itself.
+        if is_hidden(character) && character != '\n' {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    writeln!(out, "{escaped}")
 }
 
 /// One line of a summary. Names and texts in it are a stranger's, and none of them gets at the terminal.

@@ -31,7 +31,7 @@ pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character.is_control() || character == '\\' || is_invisible(character) {
+            if character == '\\' || is_hidden(character) {
                 let _ = write!(text, "{}", character.escape_default());
             } else {
                 text.push(character);
@@ -50,13 +50,19 @@ pub fn printable(bytes: &[u8]) -> String {
 pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
         }
     }
     shown
+}
+
+/// A control character, or one that changes how a line reads without showing itself.
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
+    character.is_control() || is_invisible(character)
 }
 
 /// Marks that change how a line reads on a terminal without showing themselves.

@@ -135,13 +135,12 @@ impl BrokenReference {
     /// It in a sentence.
     #[must_use]
     pub fn note(&self) -> String {
-        match &self.unusable {
-            Some(reason) => format!("the foreign keys of {} cannot be checked: {reason}", self.table),
-            None => {
-                let columns = self.columns.join(", ");
-                format!("{} rows of {} refer by {columns} to a row of {} that is not there", self.rows, self.table, self.parent)
-            }
+        if let Some(reason) = &self.unusable {
+            return format!("the foreign keys of {} cannot be checked: {reason}", self.table);
         }
+        let (rows, verb) = if self.rows == 1 { ("row", "refers") } else { ("rows", "refer") };
+        let columns = self.columns.join(", ");
+        format!("{} {rows} of {} {verb} by {columns} to a row of {} that is not there", self.rows, self.table, self.parent)
     }
 }
 

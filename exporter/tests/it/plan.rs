@@ -119,6 +119,9 @@ fn nothing_in_the_data_moves_the_terminal() {
         let said = run.stdout + &run.stderr;
         assert!(said.contains("\\u{1b}[1m") && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
     }
+    let run = plan(&source, &["--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(!run.stdout.contains(['\u{1b}', '\u{202e}']) && report["tables"][0]["name"] == "\u{1b}[2J\u{202e}t", "{run:?}");
     let run = plan(&folder.path().join("no\u{1b}[1m\nhint: x"), &[]);
     assert!(run.stderr.contains("no\\u{1b}[1m\\nhint: x\nhint: "), "{run:?}");
 }

@@ -45,6 +45,9 @@ impl Drop for Tidy {
             // The last connection that may write removes an empty WAL and its index under SQLite's own exclusive lock. If
             // somebody else has the database open by now, nothing happens, as it should.
             self.locker = touch(&self.path).ok();
+            if self.locker.is_none() {
+                discard_created(&self.path);
+            }
         }
     }
 }
