@@ -177,7 +177,7 @@ impl Comparison<'_> {
         };
         let targets = self.relation_targets(collection)?;
         let comparer = RecordComparer::new(prepared, index, &targets);
-        let stride = self.options.sample.map_or(1, |sample| (collection.rows / sample.max(1)).max(1));
+        let stride = self.options.sample.map_or(1, |sample| collection.rows.div_ceil(sample.max(1)).max(1));
         let converter = prepared.converter(index);
         let table = prepared.table(collection)?;
         let mut reader = prepared.bundle.rows(table)?;
@@ -296,8 +296,11 @@ impl Comparison<'_> {
     }
 }
 
-/// The beginning of a long value.
+/// The beginning of a long value, and nothing of one that looks like a secret.
 fn shortened(value: &str) -> String {
+    if let Some(masked) = crate::report::masked(value) {
+        return masked.to_owned();
+    }
     const CHARS: usize = 200;
     match value.char_indices().nth(CHARS) {
         None => value.to_owned(),
