@@ -20,6 +20,8 @@ use crate::target::session::{Session, TargetInfo};
 
 /// Differences that are kept to be shown; all are counted.
 const SHOWN: usize = 1_000;
+/// How much of a value is shown.
+const SHOWN_CHARS: usize = 200;
 /// How much of the server's answer is asked for at once, by the size of the rows.
 const SLICE_BYTES: usize = 4 << 20;
 
@@ -301,8 +303,7 @@ fn shortened(value: &str) -> String {
     if let Some(masked) = crate::report::masked(value) {
         return masked.to_owned();
     }
-    const CHARS: usize = 200;
-    match value.char_indices().nth(CHARS) {
+    match value.char_indices().nth(SHOWN_CHARS) {
         None => value.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
     }
