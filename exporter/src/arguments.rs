@@ -53,7 +53,8 @@ pub struct SnapshotArguments {
     /// The bundle to write; never overwritten
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// snapshot: others may go on writing, which is noticed; lock: writers wait until the end
+    /// snapshot: rows are of one instant; others may go on writing in journal mode wal, which is noticed, and wait until
+    /// the rows are read in all others; lock: writers wait until the end
     #[arg(long, value_enum, default_value = "snapshot")]
     pub freeze: FreezeWord,
     /// The bundle's name, its top folder; the database's name unless given

@@ -1,7 +1,7 @@
 //! What stops an export. What is wrong with the data and does not stop is a [`pannier_format::Problem`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A broken precondition. The source's own text is in `source()`, never repeated in the message; [`Error::hint`] names
 /// what to do next.
@@ -99,8 +99,8 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// `SOURCE_DATE_EPOCH` is not a number.
-    #[error("SOURCE_DATE_EPOCH is {value}, which is no number of seconds")]
+    /// `SOURCE_DATE_EPOCH` is not a number, or not one of the years 1970 to 9999.
+    #[error("SOURCE_DATE_EPOCH is {value}, which is no number of seconds from 1970 to the end of 9999")]
     BadEpoch {
         /// Its value.
         value: String,
@@ -173,6 +173,12 @@ pub enum Error {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
+    /// A table, or a column or an index of it, has a name that cannot be written in a statement.
+    #[error("table {table} has a name that is not UTF-8")]
+    NameNotUtf8 {
+        /// The table.
+        table: String,
+    },
     /// SQLite found a table's pages damaged.
     #[error("table {table} is damaged after {rows} rows")]
     Corrupt {
@@ -210,13 +216,25 @@ pub enum Error {
         /// The library's reason.
         source: serde_json::Error,
     },
-    /// SIGINT or SIGTERM.
+    /// The summary could not be written; a bundle that was made is there.
+    #[error("the report cannot be written to stdout{}", and_the_bundle(bundle.as_deref()))]
+    Stdout {
+        /// The bundle, if one was made.
+        bundle: Option<PathBuf>,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// SIGINT, SIGTERM or SIGHUP.
     #[error("interrupted; nothing was left behind")]
     Interrupted,
 }
 
 fn held_by(holders: &[String]) -> String {
     if holders.is_empty() { String::new() } else { format!("; it is open in {}", holders.join(", ")) }
+}
+
+fn and_the_bundle(bundle: Option<&Path>) -> String {
+    bundle.map_or_else(String::new, |bundle| format!("; the bundle {} is complete", bundle.display()))
 }
 
 impl Error {
@@ -250,11 +268,13 @@ impl Error {
             | Error::ChangedWithoutLocks { .. }
             | Error::Copy { .. }
             | Error::Schema { .. }
+            | Error::NameNotUtf8 { .. }
             | Error::Corrupt { .. }
             | Error::ReadTable { .. }
             | Error::Open { .. }
             | Error::Bundle(_)
-            | Error::Report { .. } => 1,
+            | Error::Report { .. }
+            | Error::Stdout { .. } => 1,
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pannier_format::{BundleWriter, Problem, Summary, Table, WriterOptions};
+use serde::Serialize;
 
 use crate::files::{self, FilesReport, Listing, Location};
 use crate::noticed::Noticed;
 use crate::profile::Profile;
 use crate::progress::{Phase, Progress};
-use crate::source::{Freeze, FreezeReport, Snapshot, Source, SourceTable};
+use crate::source::{BrokenReference, Freeze, FreezeReport, Snapshot, Source, SourceTable};
 use crate::writing::Writing;
 use crate::{Error, Interrupt, ddl};
 
@@ -47,6 +48,8 @@ pub struct ExportReport {
     pub files: FilesReport,
     /// The evidence of the freeze.
     pub freeze: FreezeReport,
+    /// What is worth knowing and no fault of the data.
+    pub notes: Vec<String>,
     /// Problems recorded in the bundle, by code.
     pub problem_counts: BTreeMap<String, u64>,
     /// The first of them.
@@ -56,15 +59,19 @@ pub struct ExportReport {
 /// Exports a source into one bundle. On any error nothing is left under the output's name, and the source is unchanged.
 pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt: &Interrupt) -> Result<ExportReport, Error> {
     let mut bundle = BundleWriter::create(&request.out, request.options)?;
+    let no_uploads = no_uploads(request.source, &request.out, bundle.temporary_path());
     let mut writing = Writing::new(&mut bundle);
 
     let mut snapshot = request.source.open(request.freeze, interrupt)?;
-    progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by() });
+    progress.phase(&Phase::Frozen { opened_by: &request.source.opened_by(), writers_wait: snapshot.writers_wait() });
     let profile = choose_profile(request.profile.as_ref(), snapshot.tables())?;
-    let listings = list(request.locations, request.source, interrupt)?;
+    let listings = list(request.locations, &no_uploads, interrupt)?;
     progress.total_bytes(snapshot.database_bytes() + listings.iter().map(Listing::file_bytes).sum::<u64>());
 
     write_schema(&mut writing, snapshot.as_ref())?;
+    for problem in snapshot.schema_problems() {
+        writing.problem(problem)?;
+    }
     let mut noticed = Noticed::new(&profile);
     let mut rows = 0;
     for table in snapshot.tables() {
@@ -72,6 +79,9 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
         progress.phase(&Phase::Table { name: &table.name });
         rows += export_table(&mut writing, snapshot.as_ref(), table, &mut noticed, progress, interrupt)?;
     }
+    noticed.finish();
+    let references = snapshot.broken_references()?;
+    record(&mut writing, "report/foreign-keys.json", &references)?;
     let tables = snapshot.tables().len();
     let mut info = snapshot.info().clone();
     info.application = profile.recognises(snapshot.tables()).then(|| profile.name.clone());
@@ -81,33 +91,50 @@ pub fn export(request: ExportRequest<'_>, progress: &mut dyn Progress, interrupt
 
     // After the rows, so that a file which a row names was there when the row was. Listed again: since the first listing
     // some may have come.
-    let listings = list(request.locations, request.source, interrupt)?;
+    let listings = list(request.locations, &no_uploads, interrupt)?;
     progress.phase(&Phase::Files { files: listings.iter().map(Listing::files).sum() });
     let files = files::carry(&noticed.files, &listings, &mut writing, progress, interrupt)?;
 
     let freeze = snapshot.release()?;
     record_freeze(&mut writing, &freeze)?;
+    let notes = references.iter().map(BrokenReference::note).collect();
     let (problem_counts, first_problems) = (std::mem::take(&mut writing.counts), std::mem::take(&mut writing.first));
     progress.phase(&Phase::Finishing);
     interrupt.check()?;
     let summary = bundle.finish(info)?;
-    Ok(ExportReport { summary, tables, rows, files, freeze, problem_counts, first_problems })
+    Ok(ExportReport { summary, tables, rows, files, freeze, notes, problem_counts, first_problems })
 }
 
 pub(crate) fn choose_profile(given: Option<&OsString>, tables: &[SourceTable]) -> Result<Profile, Error> {
     given.map_or_else(|| Profile::recognised(tables), |given| Profile::named(given))
 }
 
-pub(crate) fn list(locations: &[Location], source: &dyn Source, interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
-    let own = source.own_files();
-    locations.iter().map(|location| Listing::walk(location, &own, interrupt)).collect()
+/// Lists every location without the files that are no uploads.
+pub(crate) fn list(locations: &[Location], no_uploads: &[PathBuf], interrupt: &Interrupt) -> Result<Vec<Listing>, Error> {
+    locations.iter().map(|location| Listing::walk(location, no_uploads, interrupt)).collect()
+}
+
+/// The database's own files and the bundle's, of which both may lie under a location: the output, its temporary file, and
+/// what exports that were killed left beside it.
+fn no_uploads(source: &dyn Source, out: &Path, temporary: &Path) -> Vec<PathBuf> {
+    let mut files = source.own_files();
+    files.push(out.to_path_buf());
+    files.push(temporary.to_path_buf());
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.extend(beside.filter(|entry| is_partial(&entry.file_name().to_string_lossy())).map(|entry| entry.path()));
+    files
+}
+
+/// The name of an unfinished bundle: `.NAME.partial-` and what makes it unique.
+fn is_partial(name: &str) -> bool {
+    let unique = name.strip_prefix('.').and_then(|name| name.rsplit_once(".partial-")).map(|(_, unique)| unique);
+    unique.is_some_and(|unique| !unique.is_empty() && unique.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn write_schema(writing: &mut Writing<'_>, snapshot: &dyn Snapshot) -> Result<(), Error> {
     writing.bundle().member("schema/schema.sql", ddl::script(snapshot.objects()).as_bytes())?;
-    let mut objects = serde_json::to_vec_pretty(snapshot.objects()).map_err(|source| Error::Report { source })?;
-    objects.push(b'\n');
-    Ok(writing.bundle().member("schema/objects.json", &objects)?)
+    record(writing, "schema/objects.json", &snapshot.objects())
 }
 
 fn export_table(
@@ -160,7 +187,12 @@ fn record_freeze(writing: &mut Writing<'_>, freeze: &FreezeReport) -> Result<(),
     if let Some(when) = when {
         writing.problem(&Problem::new("written-during-snapshot", "source", when))?;
     }
-    let mut report = serde_json::to_vec_pretty(freeze).map_err(|source| Error::Report { source })?;
-    report.push(b'\n');
-    Ok(writing.bundle().member("report/freeze.json", &report)?)
+    record(writing, "report/freeze.json", freeze)
+}
+
+/// Writes a report of ours as a member.
+fn record(writing: &mut Writing<'_>, path: &str, report: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(report).map_err(|source| Error::Report { source })?;
+    text.push(b'\n');
+    Ok(writing.bundle().member(path, &text)?)
 }

@@ -15,6 +15,11 @@ impl Error {
             // A temporary file's name is nobody's business, and another one each time.
             let said = reason.to_string();
             let said = if reason.is::<io::Error>() { said.split(" at path \"").next().unwrap_or_default() } else { &said };
+            // What the TOML reader says is a picture of several lines.
+            let said = said
+                .trim_end()
+                .split_once('\n')
+                .map_or(said.to_string(), |(first, rest)| format!("{first}: {}", rest.rsplit('\n').next().unwrap_or_default()));
             text = format!("{text}: {said}");
             // What stands behind SQLite's message is the same message with its number.
             cause = if reason.is::<rusqlite::Error>() { None } else { reason.source() };
@@ -56,6 +61,7 @@ impl Error {
                 "stop the application, or give this user permission to write beside the database, then run this again".into()
             }
             Error::Copy { .. } => "set TMPDIR to a directory with room for a copy of the database".into(),
+            Error::NameNotUtf8 { .. } => "rename it with ALTER TABLE in the sqlite3 program, or report it".into(),
             Error::Schema { .. } | Error::Corrupt { .. } => {
                 "restore the database from its backup, or recover it with `sqlite3 DB .recover | sqlite3 NEW`, and export that".into()
             }
@@ -64,6 +70,8 @@ impl Error {
             }
             Error::ReadTable { .. } | Error::Open { .. } => "check the database with `sqlite3 DB 'PRAGMA integrity_check'`".into(),
             Error::Bundle(source) => source.hint().into(),
+            Error::Stdout { bundle: Some(_), .. } => "use the bundle as it is; `pannier-import verify` checks it".into(),
+            Error::Stdout { bundle: None, .. } => "give stdout a place with room, then run this again".into(),
             Error::Report { .. } => "report this as a fault of pannier-export".into(),
             Error::Interrupted => "run it again; it starts from the beginning".into(),
         }

@@ -4,12 +4,13 @@ mod arguments;
 mod show;
 mod terminal;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command, Common, SnapshotArguments};
 use clap::Parser;
 use nix::sys::signal::{SigSet, Signal};
-use pannier_exporter::files::Location;
+use pannier_exporter::files::{Location, shown};
 use pannier_exporter::source::sqlite::SqliteSource;
 use pannier_exporter::url::{self, SourceUrl};
 use pannier_exporter::{Error, ExportRequest, Interrupt, export, plan};
@@ -18,7 +19,10 @@ use terminal::Terminal;
 
 /// Finished, with problems in the data.
 const EXIT_PROBLEMS: u8 = 3;
-/// Ended by SIGINT or SIGTERM.
+/// What a second signal leaves to be said: nothing was tidied up.
+const STOPPED_AT_ONCE: &str = "stopped at once: an unfinished bundle '.NAME.partial-…' may remain beside the output, \
+    and an empty -wal and -shm beside the database";
+/// Ended by SIGINT, SIGTERM or SIGHUP.
 const EXIT_INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
@@ -37,9 +41,9 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "errors are shown here and nowhere else")]
 fn fail(error: &Error) -> ExitCode {
-    eprintln!("error: {}\nhint: {}", error.chain(), error.hint());
+    // Without a stderr there is nobody to tell; the exit code says it.
+    let _ = writeln!(std::io::stderr(), "error: {}\nhint: {}", shown(&error.chain()), shown(&error.hint()));
     ExitCode::from(error.exit_code())
 }
 
@@ -48,6 +52,10 @@ fn listen(interrupt: Interrupt) {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
+    // The terminal was closed; under nohup that is nothing to us.
+    if !is_hangup_ignored() {
+        signals.add(Signal::SIGHUP);
+    }
     // Before any other thread starts, so that all inherit the mask and only the one below receives them.
     if signals.thread_block().is_err() {
         return;
@@ -55,11 +63,19 @@ fn listen(interrupt: Interrupt) {
     std::thread::spawn(move || {
         while signals.wait().is_ok() {
             if interrupt.is_asked() {
+                let _ = writeln!(std::io::stderr(), "{STOPPED_AT_ONCE}");
                 std::process::exit(EXIT_INTERRUPTED);
             }
             interrupt.ask();
         }
     });
+}
+
+/// The process was started with SIGHUP ignored, as nohup does. A blocked signal would be received all the same.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }
 
 fn source(given: &str) -> Result<SqliteSource, Error> {
@@ -73,9 +89,9 @@ fn run_plan(common: &Common, interrupt: &Interrupt) -> Result<u8, Error> {
     let locations = Location::parse_all(&common.files)?;
     let report = plan(&source, &locations, common.profile.as_ref(), interrupt)?;
     if common.json {
-        show::json(&report)?;
+        show::to_stdout(None, |out| show::json(out, &report))?;
     } else if !common.quiet {
-        show::plan(&report);
+        show::to_stdout(None, |out| show::plan(out, &report))?;
     }
     Ok(if report.problems.is_empty() { 0 } else { EXIT_PROBLEMS })
 }
@@ -98,10 +114,11 @@ fn run_snapshot(arguments: &SnapshotArguments, interrupt: &Interrupt) -> Result<
     terminal.clear();
     let report = report?;
     let view = show::SnapshotView::new(&report, terminal.elapsed());
+    let bundle = Some(report.summary.path.as_path());
     if common.json {
-        show::json(&view)?;
+        show::to_stdout(bundle, |out| show::json(out, &view))?;
     } else if !common.quiet {
-        show::snapshot(&view);
+        show::to_stdout(bundle, |out| show::snapshot(out, &view))?;
     }
     Ok(if report.problem_counts.is_empty() { 0 } else { EXIT_PROBLEMS })
 }
@@ -114,5 +131,8 @@ fn bundle_name(arguments: &SnapshotArguments, database: &std::path::Path) -> Res
 fn epoch_s() -> Result<Option<i64>, Error> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let value = value.to_string_lossy();
-    value.parse().map(Some).map_err(|_| Error::BadEpoch { value: value.into_owned() })
+    /// The end of the year 9999: dates have four digits.
+    const LAST_S: i64 = 253_402_300_799;
+    let epoch_s = value.parse().ok().filter(|epoch_s| (0..=LAST_S).contains(epoch_s));
+    epoch_s.map(Some).ok_or_else(|| Error::BadEpoch { value: value.into_owned() })
 }

@@ -1,6 +1,8 @@
 //! What the profile wants to know of rows as they pass: the application's revision, and the rows that name files.
 //! Memory grows with the number of rows of the file tables: three short texts for each.
 
+use std::collections::HashSet;
+
 use pannier_format::{Value, hex};
 
 use crate::profile::{FileTable, Profile};
@@ -11,10 +13,14 @@ use crate::source::SourceTable;
 pub struct FileRow {
     /// The row's key, as text; empty for NULL.
     pub key: String,
+    /// Why the key does not tell which row it is.
+    pub unclear: Option<&'static str>,
     /// What the path column holds; none for NULL.
     pub path: Option<Vec<u8>>,
     /// What the name column holds; none for NULL.
     pub name: Option<Vec<u8>>,
+    /// How many bytes the file has, as the row says.
+    pub bytes: Option<u64>,
 }
 
 /// Collects while rows pass by.
@@ -30,7 +36,7 @@ pub struct Noticed<'p> {
 /// Where in one table's rows the wanted columns are.
 pub struct Watch {
     revision: Option<(usize, usize)>,
-    file: Option<(usize, [Option<usize>; 3])>,
+    file: Option<(usize, [Option<usize>; 4])>,
 }
 
 impl<'p> Noticed<'p> {
@@ -53,9 +59,15 @@ impl<'p> Noticed<'p> {
             .and_then(|(rank, revision)| Some((rank, table.column(&revision.column)?)));
         let file = self.files.iter().position(|(files, _)| files.table == table.name).map(|place| {
             let files = self.files[place].0;
-            (place, [&files.key, &files.path, &files.name].map(|column| table.column(column)))
+            let size = files.size_json.as_ref();
+            (place, [Some(&files.key), Some(&files.path), Some(&files.name), size].map(|column| table.column(column?)))
         });
         (revision.is_some() || file.is_some()).then_some(Watch { revision, file })
+    }
+
+    /// To be called when all rows have passed.
+    pub fn finish(&mut self) {
+        self.files.iter_mut().for_each(|(_, rows)| repeated_keys(rows));
     }
 
     /// Looks at one row.
@@ -67,8 +79,15 @@ impl<'p> Noticed<'p> {
             self.revision = row.get(column).and_then(as_text).or(self.revision.take());
         }
         if let Some((place, columns)) = &watch.file {
-            let [key, path, name] = columns.map(|column| column.and_then(|column| row.get(column)));
-            let file = FileRow { key: key.and_then(as_text).unwrap_or_default(), path: path.and_then(bytes), name: name.and_then(bytes) };
+            let pointer = &self.files[*place].0.size_pointer;
+            let [key, path, name, size] = columns.map(|column| column.and_then(|column| row.get(column)));
+            let file = FileRow {
+                key: key.and_then(as_text).unwrap_or_default(),
+                unclear: unclear(key),
+                path: path.and_then(bytes),
+                name: name.and_then(bytes),
+                bytes: size.and_then(|size| claimed_bytes(size, pointer)),
+            };
             self.files[*place].1.push(file);
         }
     }
@@ -84,6 +103,33 @@ fn as_text(value: &Value<'_>) -> Option<String> {
         Value::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::Blob(bytes) => Some(hex(bytes)),
     }
+}
+
+/// Why a key as text does not stand for its value; of keys that come twice see [`repeated_keys`].
+fn unclear(key: Option<&Value<'_>>) -> Option<&'static str> {
+    match key {
+        None | Some(Value::Null) => Some("its key is NULL"),
+        Some(Value::Text(b"")) => Some("its key is empty"),
+        Some(Value::Text(text)) if std::str::from_utf8(text).is_err() => Some("its key is not UTF-8"),
+        Some(Value::Blob(_)) => Some("its key is a blob, and comes as hex digits"),
+        Some(_) => None,
+    }
+}
+
+/// Marks rows with the key of a row before, as text: also a number and its digits are one key.
+fn repeated_keys(rows: &mut [FileRow]) {
+    let mut seen: HashSet<&str> = HashSet::with_capacity(rows.len());
+    for FileRow { key, unclear, .. } in rows {
+        if !seen.insert(key) && unclear.is_none() {
+            *unclear = Some("a row before has the same key");
+        }
+    }
+}
+
+/// The number at `pointer` in a JSON text; none for whatever is something else.
+fn claimed_bytes(value: &Value<'_>, pointer: &str) -> Option<u64> {
+    let Value::Text(text) = value else { return None };
+    serde_json::from_slice::<serde_json::Value>(text).ok()?.pointer(pointer)?.as_u64()
 }
 
 fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {

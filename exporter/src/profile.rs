@@ -52,6 +52,12 @@ pub struct FileTable {
     pub name: String,
     /// Name of the location that holds the bytes.
     pub location: String,
+    /// The JSON column that holds the size of the file, if the application notes it.
+    #[serde(default)]
+    pub size_json: Option<String>,
+    /// Where in it the number of bytes stands, as a JSON pointer.
+    #[serde(default)]
+    pub size_pointer: String,
     /// Names to try when the path leads nowhere; see `profiles/open-webui.toml`.
     #[serde(default)]
     pub names: Vec<String>,

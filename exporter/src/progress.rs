@@ -2,6 +2,9 @@
 
 use crate::source::Holder;
 
+/// What those who run the application have to know where a reader keeps writers out.
+pub const WRITERS_WAIT: &str = "writers wait until the rows are read: stop the application, or expect 'database is locked' there";
+
 /// Listens to an export.
 pub trait Progress {
     /// How many bytes there will be to read in all, as far as can be told: the database's size and the files'.
@@ -24,6 +27,8 @@ pub enum Phase<'a> {
     Frozen {
         /// Who else has the source open.
         opened_by: &'a [Holder],
+        /// Whoever wants to write waits until the rows are read.
+        writers_wait: bool,
     },
     /// Rows of a table are read.
     Table {

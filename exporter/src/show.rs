@@ -1,10 +1,12 @@
 //! Reports on stdout: a summary for people, or one JSON document whose field names are stable.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{BinaryBytes, HumanCount};
-use pannier_exporter::files::FilesReport;
+use pannier_exporter::files::{FilesReport, shown};
 use pannier_exporter::source::FreezeReport;
 use pannier_exporter::{Error, ExportReport, PlanReport};
 use pannier_format::{BlobTotals, Problem, SourceInfo, TableKind};
@@ -27,6 +29,8 @@ pub struct SnapshotView<'a> {
     files: &'a FilesReport,
     blobs: BlobTotals,
     freeze: &'a FreezeReport,
+    /// What is worth knowing and no fault of the data.
+    notes: &'a [String],
     /// How many problems are recorded in the bundle, by code.
     problem_counts: &'a BTreeMap<String, u64>,
     /// The first of them; all are in the bundle's `data/report/problems.ndjson`.
@@ -48,6 +52,7 @@ impl<'a> SnapshotView<'a> {
             files: &report.files,
             blobs: package.pannier.blobs,
             freeze: &report.freeze,
+            notes: &report.notes,
             problem_counts: &report.problem_counts,
             problems: &report.first_problems,
             seconds: elapsed.as_secs_f64(),
@@ -55,35 +60,51 @@ impl<'a> SnapshotView<'a> {
     }
 }
 
-/// One document on stdout.
-#[expect(clippy::print_stdout, reason = "the report is the output")]
-pub fn json(report: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(report).map_err(|source| Error::Report { source })?;
-    println!("{text}");
-    Ok(())
+/// Writes a report to stdout. Whoever reads it may stop in the middle, as `head` does; any other failure is an error, which
+/// names the bundle that is there all the same.
+pub fn to_stdout(bundle: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            // What is buffered would be tried once more.
+            let _ = out.into_parts();
+            Err(Error::Stdout { bundle: bundle.map(Path::to_path_buf), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One document.
+pub fn json(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, report)?;
+    writeln!(out)
+}
+
+/// One line of a summary. Names and texts in it are a stranger's, and none of them gets at the terminal.
+fn line(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", shown(text))
 }
 
 /// The summary of a snapshot.
-#[expect(clippy::print_stdout, reason = "the summary is the output")]
-pub fn snapshot(view: &SnapshotView<'_>) {
-    println!("{}: {}", view.bundle, BinaryBytes(view.bytes));
-    println!("  source    {}", source_line(view.source));
-    println!("  tables    {} with {} rows", view.tables, HumanCount(view.rows));
-    files_lines(view.files);
-    println!("  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes));
-    println!("  identity  {}", view.identity);
-    println!("  time      {:.1} s", view.seconds);
+pub fn snapshot(out: &mut dyn Write, view: &SnapshotView<'_>) -> io::Result<()> {
+    line(out, &format!("{}: {}", view.bundle, BinaryBytes(view.bytes)))?;
+    line(out, &format!("  source    {}", source_line(view.source)))?;
+    line(out, &format!("  tables    {} with {} rows", view.tables, HumanCount(view.rows)))?;
+    files_lines(out, view.files)?;
+    line(out, &format!("  blobs     {} with {}", HumanCount(view.blobs.blobs), BinaryBytes(view.blobs.bytes)))?;
+    line(out, &format!("  identity  {}", view.identity))?;
+    line(out, &format!("  time      {:.1} s", view.seconds))?;
+    note_lines(out, view.notes)?;
     let total: u64 = view.problem_counts.values().sum();
-    problem_lines(total, view.problems);
+    problem_lines(out, total, view.problems)
 }
 
 /// The summary of a plan.
-#[expect(clippy::print_stdout, reason = "the summary is the output")]
-pub fn plan(report: &PlanReport) {
-    println!("{}: {}", report.source.database, BinaryBytes(report.database_bytes));
-    println!("  source    {}", source_line(&report.source));
+pub fn plan(out: &mut dyn Write, report: &PlanReport) -> io::Result<()> {
+    line(out, &format!("{}: {}", report.source.database, BinaryBytes(report.database_bytes)))?;
+    line(out, &format!("  source    {}", source_line(&report.source)))?;
     let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
-    println!("  tables    {} with {} rows", report.tables.len(), HumanCount(rows));
+    line(out, &format!("  tables    {} with {} rows", report.tables.len(), HumanCount(rows)))?;
     let width = report.tables.iter().map(|table| table.name.chars().count()).max().unwrap_or(0).min(40);
     for table in &report.tables {
         let kind = match table.kind {
@@ -92,21 +113,23 @@ pub fn plan(report: &PlanReport) {
             TableKind::Internal => "  (the engine's own)",
         };
         let size = table.bytes.map(|bytes| BinaryBytes(bytes).to_string()).unwrap_or_default();
-        let name = pannier_exporter::files::printable(table.name.as_bytes());
-        println!("    {name:width$}  {:>9} rows  {size:>12}{kind}", HumanCount(table.rows).to_string());
+        let name = shown(&table.name);
+        line(out, &format!("    {name:width$}  {:>9} rows  {size:>12}{kind}", HumanCount(table.rows).to_string()))?;
     }
     for (kind, count) in &report.ddl_only {
-        println!("  DDL only  {count} of type {kind}");
+        line(out, &format!("  DDL only  {count} of type {kind}"))?;
     }
-    files_lines(&report.files);
+    files_lines(out, &report.files)?;
     for holder in &report.opened_by {
         let how = if holder.writes { "for writing" } else { "for reading" };
-        println!("  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", "));
+        line(out, &format!("  open in   process {} ({}), {how}: {}", holder.pid, holder.command, holder.files.join(", ")))?;
     }
-    for note in &report.notes {
-        println!("  note      {note}");
-    }
-    problem_lines(report.problems.len() as u64, &report.problems);
+    note_lines(out, &report.notes)?;
+    problem_lines(out, report.problems.len() as u64, &report.problems)
+}
+
+fn note_lines(out: &mut dyn Write, notes: &[String]) -> io::Result<()> {
+    notes.iter().try_for_each(|note| line(out, &format!("  note      {note}")))
 }
 
 fn source_line(source: &SourceInfo) -> String {
@@ -121,39 +144,47 @@ fn source_line(source: &SourceInfo) -> String {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "part of both summaries")]
-fn files_lines(files: &FilesReport) {
+fn files_lines(out: &mut dyn Write, files: &FilesReport) -> io::Result<()> {
     for location in &files.locations {
-        println!(
-            "  files     {}: {} files with {}, {} rows matched, {} unreferenced, {} unreadable",
-            location.location,
-            HumanCount(location.files),
-            BinaryBytes(location.bytes),
-            HumanCount(location.matched),
-            HumanCount(location.unreferenced),
-            HumanCount(location.unreadable),
-        );
+        line(
+            out,
+            &format!(
+                "  files     {}: {} files with {}, {} rows matched, {} unreferenced, {} unreadable",
+                location.location,
+                HumanCount(location.files),
+                BinaryBytes(location.bytes),
+                HumanCount(location.matched),
+                HumanCount(location.unreferenced),
+                HumanCount(location.unreadable),
+            ),
+        )?;
     }
-    if files.missing > 0 {
-        println!("  missing   {} rows name a file that is nowhere", HumanCount(files.missing));
+    if files.missing > 0 && files.locations.is_empty() {
+        line(out, &format!("  missing   {} rows name a file, not looked for without --files", HumanCount(files.missing)))?;
+    } else if files.missing > 0 {
+        line(out, &format!("  missing   {} rows name a file that is nowhere", HumanCount(files.missing)))?;
     }
+    Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "part of both summaries")]
-fn problem_lines(total: u64, problems: &[Problem]) {
+fn problem_lines(out: &mut dyn Write, total: u64, problems: &[Problem]) -> io::Result<()> {
     /// More than this many would push the summary off the screen.
     const SHOWN: usize = 20;
     if total == 0 {
-        return;
+        return Ok(());
     }
-    println!("  problems  {}", HumanCount(total));
+    line(out, &format!("  problems  {}", HumanCount(total)))?;
     for problem in problems.iter().take(SHOWN) {
-        println!("    {}  {}  {}", problem.code, problem.object, problem.detail);
+        line(out, &format!("    {}  {}  {}", problem.code, problem.object, problem.detail))?;
     }
     if total > SHOWN as u64 {
-        println!(
-            "    … and {} more; --json of plan, or data/report/problems.ndjson in the bundle, has all",
-            HumanCount(total - SHOWN as u64)
-        );
+        line(
+            out,
+            &format!(
+                "    … and {} more; --json of plan, or data/report/problems.ndjson in the bundle, has all",
+                HumanCount(total - SHOWN as u64)
+            ),
+        )?;
     }
+    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Progress on stderr: a bar on a terminal, a few plain lines anywhere else, nothing when quiet.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use pannier_exporter::progress::{Phase, Progress};
+use pannier_exporter::files::shown;
+use pannier_exporter::progress::{Phase, Progress, WRITERS_WAIT};
 
 /// Seconds between two plain lines.
 const LINE_S: u64 = 30;
@@ -48,11 +49,11 @@ impl Terminal {
         self.started.elapsed()
     }
 
-    #[expect(clippy::print_stderr, reason = "plain progress lines go to stderr")]
     fn line(&self, text: &str) {
+        let text = shown(text);
         match &self.output {
-            Output::Lines { .. } => eprintln!("{text}"),
-            Output::Bar(bar) => bar.println(text),
+            Output::Lines { .. } => drop(writeln!(std::io::stderr(), "{text}")),
+            Output::Bar(bar) => bar.println(&text),
             Output::Nothing => {}
         }
     }
@@ -61,7 +62,7 @@ impl Terminal {
         match &mut self.output {
             Output::Bar(bar) => {
                 bar.set_position(self.bytes);
-                bar.set_message(format!("{}, {} rows", self.what, HumanCount(self.rows)));
+                bar.set_message(shown(&format!("{} rows, {}", HumanCount(self.rows), self.what)));
             }
             Output::Lines { next } if self.started.elapsed() >= *next => {
                 *next = self.started.elapsed() + Duration::from_secs(LINE_S);
@@ -94,7 +95,10 @@ impl Progress for Terminal {
 
     fn phase(&mut self, phase: &Phase<'_>) {
         match phase {
-            Phase::Frozen { opened_by } => {
+            Phase::Frozen { opened_by, writers_wait } => {
+                if *writers_wait {
+                    self.line(WRITERS_WAIT);
+                }
                 for holder in *opened_by {
                     self.line(&format!("process {} ({}) has the database open: files may be newer than rows", holder.pid, holder.command));
                 }

@@ -24,11 +24,20 @@ pub fn parse(given: &str) -> Result<SourceUrl, Error> {
         "sqlite" | "sqlite3" => sqlite(rest),
         "postgresql" | "postgres" => Err(Error::NotYet { engine: "postgresql".into() }),
         "mysql" | "mariadb" | "oracle" | "mssql" => Err(Error::NotYet { engine }),
-        _ => Err(Error::UnknownScheme { scheme: scheme.to_string() }),
+        _ => Err(Error::UnknownScheme { scheme: masked(scheme) }),
     }
 }
 
+/// A text that may be a mistyped URL, without what stands where credentials do: from the first colon to the last `@`.
+fn masked(given: &str) -> String {
+    let place = given.rfind('@').and_then(|at| Some((given[..at].find(':')?, at)));
+    place.map_or_else(|| given.to_string(), |(colon, at)| format!("{}:…{}", &given[..colon], &given[at..]))
+}
+
 fn not_a_url(given: &str) -> Error {
+    if masked(given) != given {
+        return Error::NotAUrl { given: masked(given), meant: "sqlite:////absolute.db".into() };
+    }
     let path = given.strip_prefix("sqlite:").or_else(|| given.strip_prefix("file:")).unwrap_or(given);
     let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     Error::NotAUrl { given: given.to_string(), meant: format!("sqlite:///{path}") }
@@ -103,6 +112,16 @@ mod tests {
         assert_eq!(path("sqlite:///%zz"), "the source URL cannot be understood: a % is not followed by two hex digits");
         assert_eq!(path("webui.db"), "the source must be a URL, and webui.db is none");
         assert!(matches!(parse("/d/w.db"), Err(Error::NotAUrl { meant, .. }) if meant == "sqlite:////d/w.db"));
+    }
+
+    #[test]
+    fn credentials_are_not_repeated() {
+        for given in ["postgres:secret@h/db", "postgresql:u:secret@h/db", "postgres//u:se@cret@h/db", "u:secret@h://x"] {
+            let error = parse(given).expect_err("it is none");
+            let said = format!("{error} {}", error.hint());
+            assert!(!said.contains("cret") && said.contains(":…@h"), "{said}");
+        }
+        assert_eq!(path("a@b:c.db"), "the source must be a URL, and a@b:c.db is none");
     }
 
     #[test]

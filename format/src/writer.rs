@@ -198,6 +198,12 @@ impl BundleWriter {
         Ok(())
     }
 
+    /// The bundle under its temporary name, beside where it will be published.
+    #[must_use]
+    pub fn temporary_path(&self) -> &Path {
+        self.output.tar.get_ref().get_ref().path()
+    }
+
     /// How many bytes the bundle has so far.
     #[must_use]
     pub fn bytes_written(&self) -> u64 {

@@ -2,11 +2,10 @@
 //! that no row names.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 
-use nix::libc;
 use pannier_format::{BlobEntry, BlobRef, BlobState, Problem};
 use serde::Serialize;
 
@@ -116,7 +115,10 @@ pub fn carry(
             let detail = format!("{} rows name files, and no location was given with --files", rows.len());
             carrier.writing.problem(&Problem::new("files-not-given", table.table.clone(), detail))?;
         }
-        for (row, found) in rows.iter().zip(&matching.found) {
+        for (number, (row, found)) in rows.iter().zip(&matching.found).enumerate() {
+            if let Some(problem) = key_problem(table, row, number) {
+                carrier.writing.problem(&problem)?;
+            }
             carrier.row(table, row, *found)?;
         }
     }
@@ -135,22 +137,18 @@ pub fn carry(
 
 impl Carrier<'_, '_> {
     fn row(&mut self, table: &FileTable, row: &FileRow, found: Option<Found>) -> Result<(), Error> {
-        let object = format!("{}/{}", table.table, super::printable(row.key.as_bytes()));
+        // Without any location it is one problem, not one for every row.
+        if !self.listings.is_empty() {
+            for problem in row_problems(table, row, found, self.listings) {
+                self.writing.problem(&problem)?;
+            }
+        }
         let (location, path, carried) = if let Some(found) = found {
             let listing = &self.listings[found.listing];
-            if found.ambiguous {
-                let detail = format!("several files would do; {} was taken", listing.object(found.entry));
-                self.writing.problem(&Problem::new("file-ambiguous", object, detail))?;
-            }
             let carried = self.carry(found.listing, found.entry)?;
             (listing.location.name.clone(), listing.entries[found.entry].path.clone(), carried)
         } else {
             let path = expected(table, row);
-            // Without any location it is one problem, not one for every row.
-            if !self.listings.is_empty() {
-                let detail = format!("no file like {} in {}", super::printable(&path), table.location);
-                self.writing.problem(&Problem::new("file-missing", object, detail))?;
-            }
             (table.location.clone(), path, Carried { state: BlobState::Missing, blob: None, modified_ns: None })
         };
         self.writing.entry(&BlobEntry {
@@ -204,12 +202,7 @@ impl Carrier<'_, '_> {
     /// The outer error stops the export, the inner one is the file's.
     fn read(&mut self, place: usize, index: usize, object: &str) -> Result<io::Result<Carried>, Error> {
         let listing = &self.listings[place];
-        let path = match &listing.entries[index].kind {
-            Kind::File(Some(target)) => target.clone(),
-            _ => listing.root.join(std::os::unix::ffi::OsStrExt::from_bytes(listing.entries[index].path.as_slice()) as &std::ffi::OsStr),
-        };
-        // Should somebody put a link or a pipe in its place since it was listed: neither followed nor waited for.
-        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+        let opened = super::open(&listing.full_path(index));
         let (file, before) = match opened.and_then(|file| file.metadata().map(|metadata| (file, metadata))) {
             Ok((_, metadata)) if !metadata.is_file() => return Ok(Err(io::Error::other("it is no longer a file"))),
             Ok(opened) => opened,
@@ -250,6 +243,32 @@ fn entry(location: String, path: Vec<u8>, carried: Carried) -> BlobEntry {
         column: None,
         claimed_path: None,
     }
+}
+
+/// The entry of this row does not tell which row it is of; `number` counts the table's rows from 0.
+pub(crate) fn key_problem(table: &FileTable, row: &FileRow, number: usize) -> Option<Problem> {
+    let object = format!("{}/{}", table.table, super::printable(row.key.as_bytes()));
+    row.unclear.map(|why| Problem::new("file-key-unclear", object, format!("row {} of the table: {why}", number + 1)))
+}
+
+/// What is wrong with a row and the file that it means, as far as the listings tell.
+pub(crate) fn row_problems(table: &FileTable, row: &FileRow, found: Option<Found>, listings: &[Listing]) -> Vec<Problem> {
+    let object = format!("{}/{}", table.table, super::printable(row.key.as_bytes()));
+    let Some(found) = found else {
+        let detail = format!("no file like {} in {}", super::printable(&expected(table, row)), table.location);
+        return vec![Problem::new("file-missing", object, detail)];
+    };
+    let mut problems = Vec::new();
+    let taken = listings[found.listing].object(found.entry);
+    if found.ambiguous {
+        problems.push(Problem::new("file-ambiguous", object.clone(), format!("several files would do; {taken} was taken")));
+    }
+    let entry = &listings[found.listing].entries[found.entry];
+    if let (Kind::File(_), Some(claimed)) = (&entry.kind, row.bytes.filter(|claimed| *claimed != entry.bytes)) {
+        let detail = format!("the row says {claimed} bytes, {taken} has {}; it is carried as it is", entry.bytes);
+        problems.push(Problem::new("file-size-differs", object, detail));
+    }
+    problems
 }
 
 /// Where a file that is nowhere should be.

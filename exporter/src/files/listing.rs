@@ -184,6 +184,28 @@ impl Listing {
         self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File(_))).map(|entry| entry.bytes).sum()
     }
 
+    /// Where an entry's bytes are.
+    #[must_use]
+    pub fn full_path(&self, index: usize) -> PathBuf {
+        match &self.entries[index].kind {
+            Kind::File(Some(target)) => target.clone(),
+            _ => self.root.join(OsStr::from_bytes(&self.entries[index].path)),
+        }
+    }
+
+    /// What keeps an entry from being read, as far as that shows without reading it.
+    #[must_use]
+    pub fn unreadable(&self, index: usize) -> Option<Problem> {
+        match &self.entries[index].kind {
+            Kind::Refused(code, detail) => Some(Problem::new(code, self.object(index), *detail)),
+            Kind::File(_) => {
+                let error = super::open(&self.full_path(index)).err()?;
+                Some(Problem::new("file-unreadable", self.object(index), error.to_string()))
+            }
+            Kind::Directory => None,
+        }
+    }
+
     /// How an entry is called in problems.
     #[must_use]
     pub fn object(&self, index: usize) -> String {

@@ -35,7 +35,7 @@ impl Location {
         }
     }
 
-    /// All of them, each with a name of its own.
+    /// All of them, each with a name of its own, in the order of the names: the bundle does not depend on how they are given.
     pub fn parse_all(given: &[OsString]) -> Result<Vec<Location>, Error> {
         let mut locations: Vec<Location> = Vec::new();
         for given in given {
@@ -45,6 +45,7 @@ impl Location {
             }
             locations.push(location);
         }
+        locations.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(locations)
     }
 }

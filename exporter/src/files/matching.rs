@@ -12,7 +12,8 @@ pub struct Found {
     pub listing: usize,
     /// Which of its entries.
     pub entry: usize,
-    /// Others would have done as well; the first by path was taken.
+    /// Others would have done as well, in this location or in another that the path does not name either; the first by
+    /// path was taken.
     pub ambiguous: bool,
 }
 
@@ -31,15 +32,14 @@ impl Matching {
         let found = rows
             .iter()
             .map(|row| {
+                let is_named = |listing: usize| is_part(row.path.as_deref(), &listings[listing].location.name);
                 let mut candidates: Vec<usize> = (0..listings.len()).collect();
-                candidates.sort_by_key(|candidate| {
-                    let name = &listings[*candidate].location.name;
-                    (!is_part(row.path.as_deref(), name), *name != table.location)
-                });
-                candidates.into_iter().find_map(|listing| {
-                    let (entry, ambiguous) = find(table, row, &listings[listing])?;
-                    Some(Found { listing, entry, ambiguous })
-                })
+                candidates.sort_by_key(|candidate| (!is_named(*candidate), listings[*candidate].location.name != table.location));
+                let mut found = candidates.into_iter().filter_map(|listing| Some((listing, find(table, row, &listings[listing])?)));
+                let (listing, (entry, ambiguous)) = found.next()?;
+                // Where the path names the location, namesakes elsewhere are others' files.
+                let ambiguous = ambiguous || (!is_named(listing) && found.next().is_some());
+                Some(Found { listing, entry, ambiguous })
             })
             .collect();
         Matching { found }
@@ -157,7 +157,7 @@ mod tests {
         let (_folder, listing) = listing(&["1_a.txt", "2.txt", "sub/3_c", "4_renamed", "c", "back\\slash", "10_x"]);
         let profile = crate::profile::Profile::named("open-webui".as_ref()).expect("built in");
         let found = |key: &str, path: Option<&str>, name: Option<&str>| {
-            let row = FileRow { key: key.into(), path: path.map(Into::into), name: name.map(Into::into) };
+            let row = FileRow { key: key.into(), path: path.map(Into::into), name: name.map(Into::into), bytes: None, unclear: None };
             find(&profile.files[0], &row, &listing).map(|(entry, _)| String::from_utf8_lossy(&listing.entries[entry].path).into_owned())
         };
         let some = |path: &str| Some(path.to_string());

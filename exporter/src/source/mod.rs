@@ -13,7 +13,8 @@ use crate::{Error, Interrupt};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Freeze {
-    /// One read transaction: others may write, and the snapshot does not see it.
+    /// One read transaction, which does not see what others write. With a WAL they may go on writing; with a rollback
+    /// journal they wait until the rows are read, see [`Snapshot::writers_wait`].
     #[default]
     Snapshot,
     /// Writers wait, or fail, until the snapshot is released.
@@ -44,11 +45,20 @@ pub trait Snapshot {
     /// Engine, version, settings; application and revision are the profile's business.
     fn info(&self) -> &SourceInfo;
 
+    /// Whoever wants to commit waits, or fails, until [`Snapshot::end_reading`], although no lock was asked for.
+    fn writers_wait(&self) -> bool;
+
     /// Every table that holds rows, in the order of their names.
     fn tables(&self) -> &[SourceTable];
 
     /// Every object of the schema, in the order of its creation.
     fn objects(&self) -> &[SchemaObject];
+
+    /// What is wrong with the schema, and does not keep the tables from being read.
+    fn schema_problems(&self) -> &[Problem];
+
+    /// What would keep a table from being read, as far as the engine says beforehand.
+    fn check_table(&self, table: &SourceTable) -> Result<(), Error>;
 
     /// Rows of a table, counted by the engine.
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error>;
@@ -63,8 +73,8 @@ pub trait Snapshot {
     /// same every time. What `row` returns as error ends the reading. Returns problems that it met in the values.
     fn read_table(&self, table: &SourceTable, row: &mut RowSink<'_>) -> Result<Vec<Problem>, Error>;
 
-    /// Rows that break a declared foreign key, as one problem per key.
-    fn broken_references(&self) -> Result<Vec<Problem>, Error>;
+    /// Declared foreign keys that rows break or that the engine cannot check, by table and in the order of declaration.
+    fn broken_references(&self) -> Result<Vec<BrokenReference>, Error>;
 
     /// Ends the read transaction. A lock that was asked for stays.
     fn end_reading(&mut self) -> Result<(), Error>;
@@ -102,6 +112,36 @@ impl SourceTable {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A foreign key that does not hold: `report/foreign-keys.json` has them all. No problem of the data: applications that
+/// declare keys without enforcing them are full of such rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrokenReference {
+    /// The table whose rows refer.
+    pub table: String,
+    /// Its columns; none if no key of the table can be checked.
+    pub columns: Vec<String>,
+    /// The table that they refer to.
+    pub parent: String,
+    /// How many rows refer to nothing.
+    pub rows: u64,
+    /// Why the engine cannot check the table's keys.
+    pub unusable: Option<String>,
+}
+
+impl BrokenReference {
+    /// It in a sentence.
+    #[must_use]
+    pub fn note(&self) -> String {
+        match &self.unusable {
+            Some(reason) => format!("the foreign keys of {} cannot be checked: {reason}", self.table),
+            None => {
+                let columns = self.columns.join(", ");
+                format!("{} rows of {} refer by {columns} to a row of {} that is not there", self.rows, self.table, self.parent)
+            }
+        }
     }
 }
 

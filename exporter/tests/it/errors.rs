@@ -181,3 +181,21 @@ fn a_full_disk() {
     );
     assert_eq!((run.code, left), (Some(1), vec![]));
 }
+
+#[test]
+fn times_that_are_none() {
+    let folder = folder();
+    let source = database(folder.path(), "CREATE TABLE t(x)");
+    for (value, code) in [("-1", 2), ("253402300800", 2), ("now", 2), ("0", 0), ("253402300799", 0)] {
+        let out = folder.path().join(format!("o{value}"));
+        let mut command = program();
+        command.env("SOURCE_DATE_EPOCH", value).args(["snapshot", "--quiet", "--source", &url(&source), "--out"]).arg(out);
+        let run: Run = command.output().unwrap().into();
+        assert_eq!(run.code, Some(code), "{run:?}");
+        let expected = format!(
+            "error: SOURCE_DATE_EPOCH is {value}, which is no number of seconds from 1970 to the end of 9999\n\
+             hint: set it to seconds since 1970, or unset it\n"
+        );
+        assert!(code == 0 || run.stderr == expected, "{run:?}");
+    }
+}

@@ -9,7 +9,7 @@ use pannier_format::{BlobEntry, BlobState, Bundle, OwnedValue};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{Bound, as_nobody, bundle, folder, problems, snapshot, url};
+use crate::support::{Bound, as_nobody, bundle, folder, problems, program, snapshot, url};
 
 /// A database of the application's shape, with these rows of (id, path, filename), and an empty `uploads` beside it.
 fn webui(rows: &[(&str, Option<&[u8]>, &str)]) -> (TempDir, PathBuf, PathBuf) {
@@ -64,7 +64,9 @@ fn names_of_any_kind() {
         &long,
     ];
     let paths: Vec<Vec<u8>> = names.iter().map(|name| [b"/app/backend/data/uploads/", *name].concat()).collect();
-    let rows: Vec<(&str, Option<&[u8]>, &str)> = paths.iter().map(|path| ("id", Some(path.as_slice()), "name")).collect();
+    let keys: Vec<String> = (0..names.len()).map(|key| key.to_string()).collect();
+    let rows: Vec<(&str, Option<&[u8]>, &str)> =
+        keys.iter().zip(&paths).map(|(key, path)| (key.as_str(), Some(path.as_slice()), "name")).collect();
     let (folder, source, uploads) = webui(&rows);
     for name in names {
         std::fs::write(uploads.join(OsStr::from_bytes(name)), name).unwrap();
@@ -167,6 +169,12 @@ fn unreadable_files_are_named() {
         [("directory-unreadable".into(), "uploads/closed folder".into()), ("file-unreadable".into(), "uploads/closed".into())]
     );
     assert_eq!(entries(&made)[0].state, BlobState::Unreadable);
+    let planned = as_nobody().unwrap().args(["plan", "--json", "--source", &url(&source), "--files"]).arg(&uploads).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!(
+        (&planned["problems"][0]["code"], &planned["problems"][1]["code"]),
+        (&"directory-unreadable".into(), &"file-unreadable".into())
+    );
 }
 
 /// The whole data directory as location: the database in it is no upload, and is not opened a second time.
@@ -184,7 +192,9 @@ fn the_database_among_the_files() {
 fn no_location_at_all() {
     let (folder, source, _) = webui(&[("1", Some(b"/data/uploads/1_a"), "a"), ("2", Some(b"/data/uploads/2_b"), "b")]);
     let out = folder.path().join("o");
-    assert_eq!(snapshot(&source, &out, &[]).code, Some(3));
+    let run = snapshot(&source, &out, &[]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.stdout.contains("  missing   2 rows name a file, not looked for without --files\n"), "{run:?}");
     let made = Bundle::open(&out).unwrap();
     assert_eq!(problems(&made), [("files-not-given".into(), "file".into())]);
     assert_eq!(entries(&made).iter().map(|entry| entry.state).collect::<Vec<_>>(), [BlobState::Missing, BlobState::Missing]);
@@ -203,6 +213,79 @@ fn two_locations() {
     let out = folder.path().join("o");
     let made = bundle(&source, &out, &["--files", uploads.to_str().unwrap(), "--files", archive.to_str().unwrap()]);
     let found: Vec<(String, Vec<u8>)> = entries(&made).iter().map(|entry| (entry.location.clone(), content(&made, entry))).collect();
+    // The same in another order.
+    let again = folder.path().join("again");
+    bundle(&source, &again, &["--files", archive.to_str().unwrap(), "--files", uploads.to_str().unwrap()]);
+    assert!(std::fs::read(&again).unwrap() == std::fs::read(&out).unwrap());
     let expected = [("uploads", "1"), ("archive", "2"), ("archive", "3"), ("uploads", "not this")];
     assert_eq!(found, expected.map(|(location, content)| (location.to_string(), content.as_bytes().to_vec())));
+}
+
+/// The output below a location: the bundle does not carry itself, nor what a killed export left.
+#[test]
+fn the_bundle_among_the_files() {
+    let (folder, source, uploads) = webui(&[]);
+    std::fs::write(uploads.join("a"), "a").unwrap();
+    std::fs::write(uploads.join(".o.partial-Ab12Cd"), "unfinished").unwrap();
+    std::fs::write(uploads.join(".partial-notes"), "mine").unwrap();
+    let made = |name: &str| bundle(&source, &uploads.join(name), &["--name", "same", "--files", folder.path().to_str().unwrap()]);
+    let first = made("o");
+    let paths: Vec<Vec<u8>> = entries(&first).into_iter().map(|entry| entry.path).collect();
+    assert_eq!(paths, [b"uploads/.partial-notes".to_vec(), b"uploads/a".to_vec()]);
+    let bytes = std::fs::read(uploads.join("o")).unwrap();
+    std::fs::remove_file(uploads.join("o")).unwrap();
+    made("o");
+    assert!(std::fs::read(uploads.join("o")).unwrap() == bytes);
+}
+
+/// The location is not told by the path, and the size is not the row's: said, and carried all the same.
+#[test]
+fn what_only_the_name_tells() {
+    let (folder, source, uploads) =
+        webui(&[("1", Some(b"/srv/x/1_a"), "a"), ("2", Some(b"/srv/uploads/2_b"), "b"), ("3", Some(b"/srv/x/3_c"), "c")]);
+    let connection = Connection::open(&source).unwrap();
+    connection
+        .execute_batch(
+            r#"ALTER TABLE file ADD COLUMN meta JSON; UPDATE file SET meta = '{"size": 3}'; UPDATE file SET meta = '{' WHERE id = '1'"#,
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let archive = folder.path().join("archive");
+    std::fs::create_dir(&archive).unwrap();
+    for (place, name, content) in
+        [(&uploads, "1_a", "u"), (&archive, "1_a", "a"), (&uploads, "2_b", "four"), (&archive, "2_b", "x"), (&archive, "3_c", "two")]
+    {
+        std::fs::write(place.join(name), content).unwrap();
+    }
+    let files = ["--files", uploads.to_str().unwrap(), "--files", archive.to_str().unwrap()];
+    let out = folder.path().join("o");
+    assert_eq!(snapshot(&source, &out, &files).code, Some(3));
+    let made = Bundle::open(&out).unwrap();
+    let expected = [("file-ambiguous".to_string(), "file/1".to_string()), ("file-size-differs".to_string(), "file/2".to_string())];
+    assert_eq!(problems(&made), expected);
+    assert_eq!(content(&made, &entries(&made)[1]), b"four");
+    let planned = program().args(["plan", "--json", "--source", &url(&source)]).args(files).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!((&planned["problems"][0]["code"], &planned["problems"][1]["code"]), (&"file-ambiguous".into(), &"file-size-differs".into()));
+}
+
+/// Rows that their key does not tell apart.
+#[test]
+fn keys_that_do_not_tell() {
+    let (folder, source, uploads) = webui(&[]);
+    let connection = Connection::open(&source).unwrap();
+    connection
+        .execute_batch(
+            "DROP TABLE file; CREATE TABLE file(id, filename, path);
+             INSERT INTO file(id) VALUES(1),('1'),(NULL),(x'31'),(CAST(x'ff' AS TEXT)),('fine'),(2.5);",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let made = take(folder.path(), &source, &uploads);
+    let unclear: Vec<String> =
+        problems(&made).into_iter().filter(|(code, _)| code == "file-key-unclear").map(|(_, object)| object).collect();
+    assert_eq!(unclear, ["file/1", "file/", "file/31", "file/\u{fffd}"]);
+    let planned = program().args(["plan", "--json", "--source", &url(&source)]).output().unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert_eq!(planned["problems"][1]["detail"], "row 2 of the table: a row before has the same key");
 }

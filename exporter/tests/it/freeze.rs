@@ -38,7 +38,7 @@ fn stop(mut child: Child, signal: Signal) -> Option<i32> {
 
 #[test]
 fn interruptions_leave_nothing() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let folder = folder();
         let source = database(folder.path(), "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES(1);");
         let child = started(folder.path(), &source, &[]);
@@ -144,6 +144,9 @@ fn rows_of_one_instant_add_up() {
             let made = Bundle::open(&out).unwrap();
             let sum: i64 = ["a", "z"].iter().flat_map(|table| rows(&made, table)).map(|row| row[0].as_value().as_integer().unwrap()).sum();
             assert_eq!(sum, 60_000, "{mode}, round {round}");
+            // A commit that waited for the rows comes after them.
+            let freeze: serde_json::Value = serde_json::from_slice(&made.member("report/freeze.json").unwrap().unwrap()).unwrap();
+            assert!(mode == "wal" || freeze["written_while_reading_rows"] == false, "{freeze}");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(writer.join().unwrap() > 10);
@@ -180,4 +183,41 @@ fn the_same_source_gives_the_same_bytes() {
         .unwrap()
         .into();
     assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+fn a_second_signal_ends_it_with_a_word() {
+    let folder = folder();
+    let source = database(folder.path(), "PRAGMA journal_mode = delete; CREATE TABLE t(a);");
+    let writer = Connection::open(&source).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut command = program();
+    command.args(["snapshot", "--source", &url(&source), "--out"]).arg(folder.path().join("o"));
+    // It waits for the lock for some seconds, deaf to the first signal.
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    std::thread::sleep(Duration::from_millis(500));
+    for _ in 0..2 {
+        kill(pid, Signal::SIGTERM).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let run: Run = child.wait_with_output().unwrap().into();
+    assert_eq!(run.code, Some(130));
+    assert!(run.stderr.starts_with("stopped at once: an unfinished bundle '.NAME.partial-…' may remain"), "{run:?}");
+}
+
+/// Under nohup a closed terminal is nothing.
+#[test]
+fn an_ignored_hangup_stays_ignored() {
+    let folder = folder();
+    let source = database(folder.path(), "CREATE TABLE t(a);");
+    let writer = Connection::open(&source).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let script = format!("trap '' HUP; exec \"$0\" snapshot --quiet --source {} --out {}/o", url(&source), folder.path().display());
+    let mut child = std::process::Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_pannier-export")]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    writer.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

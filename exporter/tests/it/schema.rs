@@ -3,7 +3,7 @@
 use pannier_format::{OwnedValue, TableKind};
 use rusqlite::Connection;
 
-use crate::support::{bundle, database, folder, rows};
+use crate::support::{bundle, database, folder, names, problems, program, rows, snapshot, url};
 
 const SCRIPT: &str = r#"
     CREATE TABLE parent(id TEXT PRIMARY KEY, "odd ""name""" TEXT NOT NULL DEFAULT 'x''y', UNIQUE(id, "odd ""name"""));
@@ -125,4 +125,92 @@ fn a_module_that_nobody_knows() {
     assert_eq!(rows(&made, "vec_data"), [[OwnedValue::Integer(2)]]);
     assert!(made.table("vec").is_none());
     assert!(String::from_utf8(made.member("schema/schema.sql").unwrap().unwrap()).unwrap().contains("USING vec0"));
+}
+
+/// Changes the DDL of `t` as nobody but a stranger would.
+fn with_ddl(folder: &std::path::Path, script: &str, ddl: &[u8]) -> std::path::PathBuf {
+    let source = database(folder, script);
+    let connection = Connection::open(&source).unwrap();
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    connection.execute("UPDATE sqlite_schema SET sql = CAST(? AS TEXT) WHERE name = 't'", [ddl]).unwrap();
+    connection.close().unwrap();
+    source
+}
+
+#[test]
+fn a_name_that_is_not_utf_8() {
+    let folder = folder();
+    let source = with_ddl(folder.path(), "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'real value');", b"CREATE TABLE t(a, \"b\xff\")");
+    let run = snapshot(&source, &folder.path().join("o"), &[]);
+    let expected = "error: table t has a name that is not UTF-8\n\
+                    hint: rename it with ALTER TABLE in the sqlite3 program, or report it\n";
+    assert_eq!((run.code, run.stderr.as_str()), (Some(1), expected));
+    assert_eq!(names(folder.path()), ["source.db"]);
+}
+
+#[test]
+fn a_ddl_that_is_not_utf_8() {
+    let folder = folder();
+    let source = with_ddl(folder.path(), "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2);", b"CREATE TABLE t(a, b DEFAULT '\xff')");
+    let run = snapshot(&source, &folder.path().join("o"), &[]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let made = pannier_format::Bundle::open(&folder.path().join("o")).unwrap();
+    assert_eq!(problems(&made), [("invalid-utf-8-ddl".to_string(), "t".to_string())]);
+    assert_eq!(rows(&made, "t"), [[OwnedValue::Integer(1), OwnedValue::Integer(2)]]);
+}
+
+/// Old schemas with texts in double quotes stay readable.
+#[test]
+fn a_text_in_double_quotes() {
+    let folder = folder();
+    let source = database(
+        folder.path(),
+        r#"CREATE TABLE t(a, b DEFAULT "x", c AS (a || "y"), CHECK(a <> "z")); INSERT INTO t(a) VALUES('a'); CREATE INDEX i ON t(a) WHERE a <> "w";"#,
+    );
+    let text = |text: &str| OwnedValue::Text(text.into());
+    assert_eq!(rows(&bundle(&source, &folder.path().join("o"), &[]), "t"), [[text("a"), text("x"), text("ay")]]);
+}
+
+/// With a function that nobody has here, and with one that fails on a row.
+#[test]
+fn generated_columns_that_cannot_be_computed() {
+    let folder = folder();
+    let source = with_ddl(
+        folder.path(),
+        "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, '{');
+         CREATE TABLE j(a); INSERT INTO j VALUES('{');
+         ALTER TABLE j ADD COLUMN b AS (json_extract(a, '$.x')); ALTER TABLE j ADD COLUMN c AS (a || '!');",
+        b"CREATE TABLE t(a, b, c AS (mine(a)), d AS (a + 1) STORED)",
+    );
+    let out = folder.path().join("o");
+    let run = snapshot(&source, &out, &[]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let made = pannier_format::Bundle::open(&out).unwrap();
+    let unusable = |object: &str| ("generated-column-unusable".to_string(), object.to_string());
+    assert_eq!(problems(&made), [unusable("j.b"), unusable("t.c")]);
+    let text = |text: &str| OwnedValue::Text(text.into());
+    assert_eq!(rows(&made, "j"), [[text("{"), text("{!")]]);
+    assert_eq!(rows(&made, "t")[0][..2], [OwnedValue::Integer(1), text("{")]);
+}
+
+/// `plan` says what would end a snapshot, and looks at the other tables all the same.
+#[test]
+fn a_table_that_cannot_be_read() {
+    let folder = folder();
+    let columns: Vec<String> = (0..1100).map(|number| format!("c{number}")).collect();
+    // The texts of UTF-16 databases are read twice, and SQLite answers with 2000 columns at most.
+    let script =
+        format!("PRAGMA encoding = 'UTF-16le'; CREATE TABLE wide({}); CREATE TABLE z(a); INSERT INTO z VALUES(1);", columns.join(","));
+    let source = database(folder.path(), &script);
+    let run = program().args(["plan", "--json", "--source", &url(&source)]).output().unwrap();
+    assert_eq!(run.status.code(), Some(3));
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let problem = serde_json::json!({"code": "table-unreadable", "object": "wide", "detail": report["problems"][0]["detail"]});
+    assert_eq!(report["problems"], serde_json::json!([problem]));
+    assert!(
+        problem["detail"].as_str().unwrap().starts_with("a snapshot would fail: table wide cannot be read after 0 rows: too many columns")
+    );
+    assert_eq!(report["tables"][1]["rows"], 1);
+    assert_eq!(snapshot(&source, &folder.path().join("o"), &[]).code, Some(1));
 }

@@ -8,7 +8,7 @@ use pannier_format::OwnedValue;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{Run, as_nobody, bundle, contents, folder, rows, snapshot, url};
+use crate::support::{Run, as_nobody, bundle, contents, folder, rows, skip, snapshot, url};
 
 const ROWS: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3);";
 
@@ -160,6 +160,37 @@ fn a_read_only_folder() {
         assert_eq!(run.code, Some(0), "{:?} {run:?}", before.keys());
         assert_eq!(rows(&pannier_format::Bundle::open(&out.join("o")).unwrap(), "t"), three());
         assert!(contents(place) == before);
+    }
+}
+
+/// No room for the index that SQLite would make.
+#[test]
+fn a_wal_at_rest_on_a_full_disk() {
+    let (folder, original) = source(wal);
+    let small = folder.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&small).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        return skip("needs the right to mount a tmpfs");
+    }
+    let source = small.join("source.db");
+    std::fs::copy(original, &source).unwrap();
+    let mut filler = std::fs::File::create(small.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[7; 4096]).is_ok() {}
+    drop(filler);
+    let before = contents(&small);
+    let outs = ["snapshot", "lock"].map(|freeze| {
+        let out = folder.path().join(freeze);
+        (snapshot(&source, &out, &["--freeze", freeze]), out)
+    });
+    let after = contents(&small);
+    std::process::Command::new("umount").arg(&small).status().unwrap();
+    assert!(before == after, "{:?}", after.keys());
+    for (run, out) in outs {
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let made = pannier_format::Bundle::open(&out).unwrap();
+        assert_eq!(rows(&made, "t"), three());
+        assert!(String::from_utf8(made.member("report/freeze.json").unwrap().unwrap()).unwrap().contains("watched-without-locks"));
     }
 }
 

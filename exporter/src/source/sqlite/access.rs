@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::AccessFlags;
 
 use super::locks;
-use crate::Error;
+use crate::{Error, Interrupt};
 
 /// The first 16 bytes of every database that is not encrypted.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -30,7 +30,7 @@ pub(super) enum Access {
     /// A WAL database at rest, no files beside it: SQLite creates them, and removes them again when a connection that may
     /// write closes last, under its own exclusive lock.
     WalAtRest,
-    /// A WAL database at rest that we may not write beside: `immutable=1`, no locks, watched for changes.
+    /// A WAL database at rest that we may not write beside, or that has no room beside it: `immutable=1`, no locks, watched for changes.
     Immutable,
     /// A WAL with content but without its index: the index is built in our memory, no locks, watched for changes.
     WalWithoutIndex,
@@ -158,12 +158,12 @@ impl Outside {
 /// Copies the database and its journal into `folder` for recovery there, under the same lock that a reader takes, so that
 /// nobody rolls back or writes meanwhile; `exclusive` is a descriptor that holds the stronger lock already. Returns the
 /// path of the copy.
-pub(super) fn copy_with_journal(database: &Path, folder: &Path, exclusive: Option<&File>) -> Result<PathBuf, Error> {
+pub(super) fn copy_with_journal(database: &Path, folder: &Path, exclusive: Option<&File>, interrupt: &Interrupt) -> Result<PathBuf, Error> {
     let failed = |source| Error::Copy { path: folder.to_path_buf(), source };
     let copy = folder.join("database");
     let journal = || std::fs::copy(beside(database, "-journal"), beside(&copy, "-journal")).map_err(failed);
     if let Some(file) = exclusive {
-        copy_from(file, &copy).map_err(failed)?;
+        copy_from(file, &copy, interrupt)?.map_err(failed)?;
         journal()?;
         return Ok(copy);
     }
@@ -171,22 +171,44 @@ pub(super) fn copy_with_journal(database: &Path, folder: &Path, exclusive: Optio
     if !locks::share(&file).map_err(failed)? {
         return Err(Error::Locked { path: database.to_path_buf(), holders: Vec::new() });
     }
-    copy_from(&file, &copy).map_err(failed)?;
+    copy_from(&file, &copy, interrupt)?.map_err(failed)?;
     journal()?;
     Ok(copy)
 }
 
-/// Reads through `file` itself: opening the path a second time and closing it would drop the lock.
-fn copy_from(file: &File, copy: &Path) -> std::io::Result<()> {
-    let mut out = File::create_new(copy)?;
+/// Reads through `file` itself: opening the path a second time and closing it would drop the lock. The outer error is an
+/// interruption.
+fn copy_from(file: &File, copy: &Path, interrupt: &Interrupt) -> Result<io::Result<()>, Error> {
     let mut piece = vec![0; 1 << 20];
     let mut offset = 0;
+    let mut out = match File::create_new(copy) {
+        Ok(out) => out,
+        Err(error) => return Ok(Err(error)),
+    };
     loop {
-        let bytes = file.read_at(&mut piece, offset)?;
-        if bytes == 0 {
-            return Ok(());
+        interrupt.check()?;
+        match file.read_at(&mut piece, offset).and_then(|bytes| out.write_all(&piece[..bytes]).map(|()| bytes)) {
+            Ok(0) => return Ok(Ok(())),
+            Ok(bytes) => offset += bytes as u64,
+            Err(error) => return Ok(Err(error)),
         }
-        std::io::Write::write_all(&mut out, &piece[..bytes])?;
-        offset += bytes as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_hears_an_interruption() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("source");
+        std::fs::write(&path, vec![7; 3 << 20]).expect("written");
+        let file = File::open(&path).expect("opened");
+        let interrupt = Interrupt::new();
+        assert!(matches!(copy_from(&file, &folder.path().join("whole"), &interrupt), Ok(Ok(()))));
+        assert_eq!(std::fs::read(folder.path().join("whole")).expect("read"), vec![7; 3 << 20]);
+        interrupt.ask();
+        assert!(matches!(copy_from(&file, &folder.path().join("part"), &interrupt), Err(Error::Interrupted)));
     }
 }

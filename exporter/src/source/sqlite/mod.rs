@@ -4,11 +4,12 @@
 //!
 //! | `held_by` | when | what a writer meets |
 //! |---|---|---|
-//! | `read-transaction` | always when possible | nothing: SQLite's own locks serve both |
+//! | `read-transaction` | always when possible | with a WAL nothing; with a rollback journal it waits until the rows are read |
 //! | `watched-without-locks` | the files beside a WAL database are missing and cannot be made | nothing, but the export ends with an error |
 //! | `recovered-copy` | a transaction was cut off: it is rolled back in a copy | waits while the copy is made |
 
 mod access;
+mod generated;
 mod locks;
 mod opened;
 mod rows;
@@ -37,7 +38,7 @@ impl SqliteSource {
 
 impl Source for SqliteSource {
     fn open(&self, freeze: Freeze, interrupt: &Interrupt) -> Result<Box<dyn Snapshot>, Error> {
-        let opened = opened::Opened::open(&self.path, freeze)?;
+        let opened = opened::Opened::open(&self.path, freeze, interrupt)?;
         interrupt.watch(opened.reader());
         Ok(Box::new(snapshot::SqliteSnapshot::read(opened)?))
     }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::access::{self, Access, Outside, beside};
 use super::locks;
-use crate::Error;
 use crate::source::{Freeze, FreezeReport};
+use crate::{Error, Interrupt};
 
 /// How long a lock of somebody else is waited for.
 const BUSY_MS: u64 = 5_000;
@@ -51,8 +51,19 @@ impl Drop for Tidy {
 
 impl Opened {
     /// Opens, locks, and begins the read transaction: from here on one instant is seen.
-    pub(super) fn open(path: &Path, freeze: Freeze) -> Result<Opened, Error> {
+    pub(super) fn open(path: &Path, freeze: Freeze, interrupt: &Interrupt) -> Result<Opened, Error> {
         let access = access::choose(path)?;
+        match Opened::open_as(path, freeze, access, interrupt) {
+            // The files beside it cannot be made, on a full disk for instance: then without them.
+            Err(Error::Open { source, .. }) if access == Access::WalAtRest && is_no_room(&source) => {
+                discard_created(path);
+                Opened::open_as(path, freeze, Access::Immutable, interrupt)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_as(path: &Path, freeze: Freeze, access: Access, interrupt: &Interrupt) -> Result<Opened, Error> {
         let before = Outside::look(path);
         let open_error = |source| open_error(path, source);
         let (locker, exclusive) = match freeze {
@@ -64,7 +75,7 @@ impl Opened {
         let copy = match access {
             Access::HotJournal => {
                 let folder = tempfile::tempdir().map_err(|source| Error::Copy { path: std::env::temp_dir(), source })?;
-                let copy = access::copy_with_journal(path, folder.path(), exclusive.as_ref())?;
+                let copy = access::copy_with_journal(path, folder.path(), exclusive.as_ref(), interrupt)?;
                 Some((folder, copy))
             }
             _ => None,
@@ -110,6 +121,11 @@ impl Opened {
         }
     }
 
+    /// A reader's lock keeps commits out where there is no WAL.
+    pub(super) fn writers_wait(&self) -> bool {
+        self.tidy.access == Access::Rollback && self.freeze == Freeze::Snapshot
+    }
+
     /// Where SQLite's locks do not protect what is read: fails if somebody wrote since the opening.
     pub(super) fn check_unlocked(&self) -> Result<(), Error> {
         if self.tidy.access.without_locks() && self.changed_outside() {
@@ -127,7 +143,13 @@ impl Opened {
     pub(super) fn end_reading(&mut self) -> Result<(), Error> {
         self.check_unlocked()?;
         self.reader.execute_batch("COMMIT").map_err(|source| open_error(&self.tidy.path, source))?;
-        self.written_while_reading_rows = self.somebody_wrote()?;
+        // With a rollback journal nobody can commit while we read; whoever waited may have done so since.
+        if self.tidy.access != Access::Rollback && self.somebody_wrote()? {
+            self.written_while_reading_rows = true;
+            // What comes from here on is another writing.
+            self.before = Outside::look(&self.tidy.path);
+            self.version = data_version(&self.reader).unwrap_or(self.version);
+        }
         Ok(())
     }
 
@@ -138,7 +160,7 @@ impl Opened {
             freeze: self.freeze,
             held_by: self.tidy.access.held_by(),
             written_while_reading_rows: self.written_while_reading_rows,
-            written_while_reading_files: written && !self.written_while_reading_rows,
+            written_while_reading_files: written,
         };
         Ok(report)
     }
@@ -175,8 +197,7 @@ fn read_only(path: &Path, access: Access) -> rusqlite::Result<Connection> {
         uri(path, query),
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    // Nothing that the schema of a stranger's database names may run code or write.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    distrust(&connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
     if access == Access::WalWithoutIndex {
@@ -186,11 +207,38 @@ fn read_only(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// The files beside a WAL database cannot be made.
+fn is_no_room(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::DiskFull | ErrorCode::CannotOpen))
+}
+
+/// Removes what a failed opening left beside a database that had neither WAL nor index before: never a WAL with content,
+/// and only while nobody has the database open, which SQLite's exclusive lock says.
+fn discard_created(path: &Path) {
+    let wal = beside(path, "-wal");
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return };
+    let is_empty = wal.metadata().map_or_else(|error| error.kind() == std::io::ErrorKind::NotFound, |wal| wal.len() == 0);
+    if is_empty && matches!(locks::exclude(&file), Ok(true)) {
+        // What cannot be removed stays, and does no harm: it is empty.
+        let _ = std::fs::remove_file(wal);
+        let _ = std::fs::remove_file(beside(path, "-shm"));
+    }
+}
+
 /// Opens a copy for writing, so that SQLite rolls the cut-off transaction back in it.
 fn recovered(copy: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(uri(copy, "mode=rw"), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    distrust(&connection)?;
     Ok(connection)
+}
+
+/// Nothing that the schema of a stranger's database names may run code or write; and a quoted name that SQLite does not
+/// know is an error, not a text.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    Ok(())
 }
 
 /// A connection that may write, and has read something, so that it takes part in SQLite's tidying up.
@@ -276,7 +324,7 @@ mod tests {
         for suffix in ["", "-wal"] {
             std::fs::copy(beside(&first, suffix), beside(&path, suffix)).expect("copied");
         }
-        let opened = Opened::open(&path, Freeze::Snapshot).expect("opened");
+        let opened = Opened::open(&path, Freeze::Snapshot, &Interrupt::new()).expect("opened");
         assert_eq!(opened.tidy.access, Access::WalWithoutIndex);
         assert!(opened.check_unlocked().is_ok());
         Connection::open(&path).and_then(|other| other.execute_batch("INSERT INTO t VALUES(2)")).expect("written");

@@ -17,6 +17,9 @@ pub(super) struct Encoding {
     pub(super) utf16: Option<Utf16>,
 }
 
+/// What a table is called in its own statement.
+const ALIAS: &str = "t";
+
 /// Byte order of a UTF-16 database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Utf16 {
@@ -55,6 +58,11 @@ pub(super) fn read(
     Ok(utf16_problems(table, &invalid))
 }
 
+/// Whether SQLite takes the statement that [`read`] runs.
+pub(super) fn check(connection: &Connection, table: &SourceTable, encoding: Encoding) -> Result<(), Error> {
+    connection.prepare(&select(table, encoding)).map(|_| ()).map_err(|source| read_error(&table.name, 0, source))
+}
+
 /// An empty vector in the same memory: collecting in place makes it, so that no row allocates.
 fn emptied(mut values: Vec<Value<'_>>) -> Vec<Value<'static>> {
     values.clear();
@@ -71,24 +79,24 @@ fn value(value: ValueRef<'_>) -> Value<'_> {
     }
 }
 
-/// Every column by its name; `NOT INDEXED`, because a covering index would give its own order and could be damaged apart
+/// Every column by its table's alias and its name, so that nothing else can be meant; `NOT INDEXED`, because a covering index would give its own order and could be damaged apart
 /// from the table.
 fn select(table: &SourceTable, encoding: Encoding) -> String {
     let mut sql = String::from("SELECT ");
     for (place, column) in table.columns.iter().enumerate() {
-        let _ = write!(sql, "{}{}", if place == 0 { "" } else { ", " }, quoted(&column.name));
+        let _ = write!(sql, "{}{ALIAS}.{}", if place == 0 { "" } else { ", " }, quoted(&column.name));
     }
     if encoding.utf16.is_some() {
         for column in &table.columns {
-            let name = quoted(&column.name);
+            let name = format!("{ALIAS}.{}", quoted(&column.name));
             let _ = write!(sql, ", CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) END");
         }
     }
-    let _ = write!(sql, " FROM main.{} NOT INDEXED", quoted(&table.name));
+    let _ = write!(sql, " FROM main.{} AS {ALIAS} NOT INDEXED", quoted(&table.name));
     // A column can take the rowid's name away; the natural order is the same, only not promised.
     let rowid = ["rowid", "_rowid_", "oid"].into_iter().find(|name| table.column(name).is_none());
     if let (false, Some(rowid)) = (table.without_rowid, rowid) {
-        let _ = write!(sql, " ORDER BY {rowid}");
+        let _ = write!(sql, " ORDER BY {ALIAS}.{rowid}");
     }
     sql
 }

@@ -1,9 +1,11 @@
 //! Tables, columns, keys and indexes of an SQLite database, by introspection; nothing is assumed of any application.
 
-use pannier_format::{Column, ColumnInfo, ForeignKey, Index, Reference, TableKind};
-use rusqlite::types::ValueRef;
+use pannier_format::{Column, ColumnInfo, ForeignKey, Index, Problem, Reference, TableKind};
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, Row};
 
+use crate::Error;
+use crate::files::printable;
 use crate::source::{SchemaObject, SourceTable};
 
 type Result<T> = rusqlite::Result<T>;
@@ -12,21 +14,25 @@ type Result<T> = rusqlite::Result<T>;
 pub(super) struct Schema {
     pub(super) tables: Vec<SourceTable>,
     pub(super) objects: Vec<SchemaObject>,
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Reads the whole schema. Views and virtual tables are listed among the objects only: their rows are computed. A virtual
 /// table whose module this SQLite does not know is no obstacle; tables that store its data then count as ordinary ones.
-pub(super) fn read(connection: &Connection) -> Result<Schema> {
+pub(super) fn read(connection: &Connection) -> std::result::Result<Schema, Error> {
     let listed = listed_tables(connection)?;
-    let mut objects = objects(connection)?;
+    let (mut objects, problems) = objects(connection).map_err(|source| Error::Schema { source })?;
     let mut tables = Vec::new();
     for Listed { name, kind, without_rowid } in listed {
         for object in objects.iter_mut().filter(|object| object.kind == "table" && object.name == name) {
             object.implicit = kind != TableKind::Table;
         }
-        tables.push(table(connection, name, kind, without_rowid)?);
+        tables.push(table(connection, name.clone(), kind, without_rowid).map_err(|source| match source {
+            rusqlite::Error::FromSqlConversionFailure(..) => Error::NameNotUtf8 { table: name },
+            source => Error::Schema { source },
+        })?);
     }
-    Ok(Schema { tables, objects })
+    Ok(Schema { tables, objects, problems })
 }
 
 /// An SQL identifier in quotes.
@@ -41,33 +47,47 @@ struct Listed {
 }
 
 /// The tables of `main` that store rows, in the order of their names' bytes.
-fn listed_tables(connection: &Connection) -> Result<Vec<Listed>> {
+fn listed_tables(connection: &Connection) -> std::result::Result<Vec<Listed>, Error> {
     let mut listed = Vec::new();
+    let mut unclear = None;
     each(connection, "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'", |row| {
-        let name = text(row, 0)?;
+        let bytes = bytes(row, 0)?;
+        let name = String::from_utf8_lossy(bytes).into_owned();
         let kind = match text(row, 1)?.as_str() {
             "table" if name.starts_with("sqlite_") => TableKind::Internal,
             "table" => TableKind::Table,
             "shadow" => TableKind::Shadow,
             _ => return Ok(()),
         };
-        if name != "sqlite_schema" && name != "sqlite_master" {
+        if std::str::from_utf8(bytes).is_err() {
+            unclear = Some(printable(bytes));
+        } else if name != "sqlite_schema" && name != "sqlite_master" {
             listed.push(Listed { name, kind, without_rowid: row.get(2)? });
         }
         Ok(())
-    })?;
+    })
+    .map_err(|source| Error::Schema { source })?;
+    if let Some(table) = unclear {
+        return Err(Error::NameNotUtf8 { table });
+    }
     listed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(listed)
 }
 
-fn objects(connection: &Connection) -> Result<Vec<SchemaObject>> {
+/// A DDL that is not UTF-8 is a problem, not an obstacle: rows are read without it.
+fn objects(connection: &Connection) -> Result<(Vec<SchemaObject>, Vec<Problem>)> {
     let mut objects = Vec::new();
+    let mut problems = Vec::new();
     each(connection, "SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY rowid", |row| {
         let sql = if row.get_ref(3)? == ValueRef::Null { None } else { Some(text(row, 3)?) };
+        if std::str::from_utf8(bytes(row, 3)?).is_err() || std::str::from_utf8(bytes(row, 1)?).is_err() {
+            let detail = "its DDL is not UTF-8; every sequence that is none came as U+FFFD";
+            problems.push(Problem::new("invalid-utf-8-ddl", printable(bytes(row, 1)?), detail));
+        }
         objects.push(SchemaObject { kind: text(row, 0)?, name: text(row, 1)?, tbl_name: text(row, 2)?, sql, implicit: false });
         Ok(())
     })?;
-    Ok(objects)
+    Ok((objects, problems))
 }
 
 fn table(connection: &Connection, name: String, kind: TableKind, without_rowid: bool) -> Result<SourceTable> {
@@ -86,7 +106,7 @@ fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<Str
     let mut key: Vec<(i64, String)> = Vec::new();
     let sql = format!("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo({})", literal(table));
     each(connection, &sql, |row| {
-        let name = text(row, 0)?;
+        let name = name(row, 0)?;
         let hidden: i64 = row.get(5)?;
         if hidden == VIRTUAL {
             return Ok(());
@@ -116,12 +136,12 @@ fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>>
     each(connection, &sql, |row| {
         let id: i64 = row.get(0)?;
         if keys.last().is_none_or(|(last, _)| *last != id) {
-            keys.push((id, ForeignKey { fields: Vec::new(), reference: Reference { resource: text(row, 1)?, fields: Vec::new() } }));
+            keys.push((id, ForeignKey { fields: Vec::new(), reference: Reference { resource: name(row, 1)?, fields: Vec::new() } }));
         }
         if let Some((_, key)) = keys.last_mut() {
-            key.fields.push(text(row, 2)?);
+            key.fields.push(name(row, 2)?);
             if row.get_ref(3)? != ValueRef::Null {
-                key.reference.fields.push(text(row, 3)?);
+                key.reference.fields.push(name(row, 3)?);
             }
         }
         Ok(())
@@ -133,7 +153,7 @@ fn indexes(connection: &Connection, table: &str) -> Result<(Vec<Vec<String>>, Ve
     let mut listed: Vec<(String, bool, String, bool)> = Vec::new();
     let sql = format!("SELECT name, \"unique\", origin, partial FROM pragma_index_list({}) ORDER BY seq DESC", literal(table));
     each(connection, &sql, |row| {
-        listed.push((text(row, 0)?, row.get(1)?, text(row, 2)?, row.get(3)?));
+        listed.push((name(row, 0)?, row.get(1)?, text(row, 2)?, row.get(3)?));
         Ok(())
     })?;
     let mut uniques = Vec::new();
@@ -163,7 +183,7 @@ fn index_columns(connection: &Connection, index: &str) -> Result<(Vec<Option<Str
         let descending: bool = row.get(2)?;
         let is_expression = row.get::<_, i64>(1)? == EXPRESSION || row.get_ref(0)? == ValueRef::Null;
         plain &= !descending && !is_expression && text(row, 3)?.eq_ignore_ascii_case("binary");
-        columns.push(if is_expression { None } else { Some(text(row, 0)?) });
+        columns.push(if is_expression { None } else { Some(name(row, 0)?) });
         Ok(())
     })?;
     Ok((columns, plain))
@@ -193,7 +213,21 @@ fn each(connection: &Connection, sql: &str, mut row: impl FnMut(&Row<'_>) -> Res
     Ok(())
 }
 
-/// The text of a catalogue's column; names that are not UTF-8 come with replacement characters, NULL as empty.
+/// A name; SQLite would not find what another name stands for.
+fn name(row: &Row<'_>, column: usize) -> Result<String> {
+    let name = std::str::from_utf8(bytes(row, column)?);
+    name.map(str::to_owned).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// The bytes of a catalogue's text; none for what is no text.
+fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8]> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        _ => b"",
+    })
+}
+
+/// The text of a catalogue's column; texts that are not UTF-8 come with replacement characters, NULL as empty.
 fn text(row: &Row<'_>, column: usize) -> Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),

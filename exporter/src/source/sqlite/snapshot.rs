@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use pannier_format::{Problem, SourceInfo};
 use rusqlite::Connection;
 
+use super::generated;
 use super::opened::{Opened, open_error};
 use super::rows::{self, Encoding, Utf16};
 use super::schema::{self, Schema, quoted};
 use crate::Error;
-use crate::source::{FreezeReport, RowSink, SchemaObject, Snapshot, SourceTable};
+use crate::source::{BrokenReference, FreezeReport, RowSink, SchemaObject, Snapshot, SourceTable};
 
 /// See [`Snapshot`].
 pub(super) struct SqliteSnapshot {
@@ -24,7 +25,8 @@ impl SqliteSnapshot {
     pub(super) fn read(opened: Opened) -> Result<SqliteSnapshot, Error> {
         let (mut settings, encoding) = settings(opened.reader()).map_err(|source| open_error(opened.path(), source))?;
         settings.insert("journal_mode".into(), opened.journal_mode().into());
-        let schema = schema::read(opened.reader()).map_err(|source| Error::Schema { source })?;
+        let mut schema = schema::read(opened.reader())?;
+        generated::leave_out_unusable(opened.reader(), &mut schema)?;
         if schema.tables.is_empty() {
             return Err(Error::NoTables { path: opened.path().to_path_buf() });
         }
@@ -62,12 +64,24 @@ impl Snapshot for SqliteSnapshot {
         &self.info
     }
 
+    fn writers_wait(&self) -> bool {
+        self.opened.writers_wait()
+    }
+
     fn tables(&self) -> &[SourceTable] {
         &self.schema.tables
     }
 
     fn objects(&self) -> &[SchemaObject] {
         &self.schema.objects
+    }
+
+    fn schema_problems(&self) -> &[Problem] {
+        &self.schema.problems
+    }
+
+    fn check_table(&self, table: &SourceTable) -> Result<(), Error> {
+        rows::check(self.opened.reader(), table, self.encoding)
     }
 
     fn count_rows(&self, table: &SourceTable) -> Result<u64, Error> {
@@ -96,28 +110,30 @@ impl Snapshot for SqliteSnapshot {
         read
     }
 
-    fn broken_references(&self) -> Result<Vec<Problem>, Error> {
-        let mut problems = Vec::new();
+    fn broken_references(&self) -> Result<Vec<BrokenReference>, Error> {
+        let mut found = Vec::new();
         for table in self.schema.tables.iter().filter(|table| !table.foreign_keys.is_empty()) {
             match broken(self.opened.reader(), &table.name) {
-                Ok(broken) => problems.extend(broken.into_iter().map(|((_, parent), rows)| {
-                    Problem::new(
-                        "foreign-key-violation",
-                        table.name.clone(),
-                        format!("{rows} rows refer to a row of {parent} that is not there"),
-                    )
+                Ok(broken) => found.extend(broken.into_iter().rev().map(|((id, parent), rows)| {
+                    // SQLite numbers them from the last one declared.
+                    let declared = usize::try_from(id).ok().and_then(|id| table.foreign_keys.iter().rev().nth(id));
+                    let columns = declared.map(|key| key.fields.clone()).unwrap_or_default();
+                    BrokenReference { table: table.name.clone(), columns, parent, rows, unusable: None }
                 })),
                 Err(source) => match rows::read_error(&table.name, 0, source) {
-                    Error::Interrupted => return Err(Error::Interrupted),
-                    Error::Corrupt { table, rows, source } => return Err(Error::Corrupt { table, rows, source }),
-                    error => {
-                        let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                        problems.push(Problem::new("foreign-key-unusable", table.name.clone(), reason));
-                    }
+                    Error::ReadTable { source, .. } => found.push(BrokenReference {
+                        table: table.name.clone(),
+                        columns: Vec::new(),
+                        parent: String::new(),
+                        rows: 0,
+                        unusable: Some(source.to_string()),
+                    }),
+                    error => return Err(error),
                 },
             }
         }
-        Ok(problems)
+        self.opened.check_unlocked()?;
+        Ok(found)
     }
 
     fn end_reading(&mut self) -> Result<(), Error> {
