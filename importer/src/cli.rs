@@ -121,7 +121,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DIR", default_value = "pannier-report-compare")]
     pub report: PathBuf,
     /// Compare only so many records of each collection, evenly spread
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub sample: Option<u64>,
     /// Whether the import put the bytes of files into PocketBase
     #[arg(long, value_enum, default_value = "upload")]

@@ -78,8 +78,8 @@ pub enum ImportError {
     SettingsLeft {
         /// Why.
         source: ClientError,
-        /// What they were.
-        before: String,
+        /// Where it is noted what they were.
+        note: PathBuf,
     },
     /// A runtime could not be made: our fault or the system's.
     #[error("cannot start")]
@@ -111,7 +111,9 @@ impl ImportError {
             ImportError::Report { .. } => "give a folder that you may write to with --report".to_owned(),
             ImportError::Blob { .. } => "run pannier-import verify, and copy the bundle again from where it was made".to_owned(),
             ImportError::Interrupted => "run the same command again: it goes on where it was, and nothing is done twice".to_owned(),
-            ImportError::SettingsLeft { before, .. } => format!("set them in the dashboard to what they were: {before}"),
+            ImportError::SettingsLeft { note, .. } => {
+                format!("run apply again when the server answers: it puts them back; {} says what they were", note.display())
+            }
             ImportError::Runtime { .. } => "try again when the system is less loaded".to_owned(),
         }
     }

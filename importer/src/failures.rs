@@ -40,7 +40,7 @@ impl Failures {
     pub fn create(folder: &Path, limit: Option<u64>) -> Result<Failures, ImportError> {
         fs::create_dir_all(folder).map_err(|source| ImportError::Report { path: folder.to_owned(), source })?;
         let path = folder.join("failures.ndjson");
-        let file = File::create(&path).map_err(|source| ImportError::Report { path: path.clone(), source })?;
+        let file = crate::report::create_private(&path)?;
         Ok(Failures { path, file, count: 0, limit })
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use pannier_importer::ImportError;
 use pannier_importer::cli::{Cli, Command, TargetArgs};
-use pannier_importer::commands::{Document, inspect, schema, verify};
+use pannier_importer::commands::{Document, inspect, schema, shown, verify};
 use pannier_importer::compare::{CompareOptions, compare};
 use pannier_importer::import::{ApplyOptions, apply};
 use pannier_importer::monitor::{Monitor, log};
@@ -48,7 +48,7 @@ fn print_error(error: &ImportError) {
         line.push_str(&cause.to_string());
         source = cause.source();
     }
-    eprintln!("error: {}\nhint: {hint}", line.replace('\n', " "));
+    eprintln!("error: {}\nhint: {hint}", shown(&line.replace('\n', " ")));
 }
 
 async fn run(cli: &Cli) -> Result<ExitCode, ImportError> {

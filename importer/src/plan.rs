@@ -12,6 +12,7 @@ use crate::pocketbase::{BatchSettings, ClientError};
 use crate::prepare::Prepared;
 use crate::report::{BundleInfo, LossyCounts, LossyField};
 use crate::target::collections::{CollectionChange, SchemaPlan};
+use crate::target::relaxed::left_behind;
 use crate::target::session::{Session, TargetInfo};
 
 /// Rates of a server on two cores with 2 KiB records (POCKETBASE.md): good for an order of magnitude.
@@ -158,7 +159,7 @@ pub async fn plan(session: &Session, prepared: &Prepared, monitor: &mut Monitor)
         accounts: looked.accounts,
         missing_relations: looked.missing_relations,
         problems: prepared.problems.clone(),
-        costs: costs(session.has_sql),
+        costs: costs(session),
         about_s,
     })
 }
@@ -176,15 +177,17 @@ fn unmapped(collection: &CollectionMapping) -> Vec<String> {
     collection.unmapped_indexes.iter().map(|index| format!("{}.{}: {}", collection.table, index.name, index.reason)).collect()
 }
 
-/// What a server without SQL costs.
-fn costs(has_sql: bool) -> Vec<String> {
-    if has_sql {
-        return Vec::new();
+/// What a server without SQL costs, and what an import that was killed has left.
+fn costs(session: &Session) -> Vec<String> {
+    let mut costs = Vec::new();
+    if !session.has_sql {
+        costs.push("this server cannot run SQL (0.39 and newer can): every account needs a password reset".to_owned());
+        costs.push("this server cannot run SQL (0.39 and newer can): created and updated will be the time of the import".to_owned());
     }
-    vec![
-        "this server cannot run SQL (0.39 and newer can): every account needs a password reset".to_owned(),
-        "this server cannot run SQL (0.39 and newer can): created and updated will be the time of the import".to_owned(),
-    ]
+    if let Some(note) = left_behind(session.client.base_url()) {
+        costs.push(format!("an import was killed before it put the server's settings back: apply does so ({})", note.display()));
+    }
+    costs
 }
 
 /// What a look at every row has shown.
@@ -352,6 +355,6 @@ impl Document for PlanReport {
     }
 
     fn has_problems(&self) -> bool {
-        self.refused > 0 || !self.contradictions.is_empty()
+        self.refused > 0 || !self.contradictions.is_empty() || !self.problems.is_empty()
     }
 }

@@ -1,7 +1,9 @@
 //! What `apply` and `compare` leave behind: `report.json` with stable names, and `report.md` for people.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use pannier_format::Bundle;
@@ -80,6 +82,21 @@ impl LossyCounts {
     }
 }
 
+/// A new file that only its owner may read: reports hold addresses and values.
+pub fn create_private(path: &Path) -> Result<File, ImportError> {
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.map_err(|source| ImportError::Report { path: path.to_owned(), source })
+}
+
+/// A value that looks like a password hash, a key or a token, without what makes it one; `None` if it does not.
+#[must_use]
+pub fn masked(value: &str) -> Option<&'static str> {
+    const MARKS: [&str; 9] = ["$2a$", "$2b$", "$2y$", "$argon2", "$scrypt$", "$pbkdf2", "sk-", "ghp_", "-----BEGIN"];
+    // A JSON Web Token begins with the base64 of `{"`.
+    let found = MARKS.iter().any(|mark| value.contains(mark)) || value.contains("eyJ");
+    found.then_some("(looks like a secret)")
+}
+
 /// Writes `report.json` and `report.md` into `folder`, which is made if it is missing.
 pub fn write(folder: &Path, title: &str, document: &impl Document) -> Result<(), ImportError> {
     let failed = |path: &Path, source| ImportError::Report { path: path.to_owned(), source };
@@ -88,7 +105,7 @@ pub fn write(folder: &Path, title: &str, document: &impl Document) -> Result<(),
     let markdown = format!("# {title}\n\n```text\n{}```\n", document.text());
     for (name, content) in [("report.json", json), ("report.md", markdown)] {
         let path = folder.join(name);
-        fs::write(&path, content).map_err(|source| failed(&path, source))?;
+        create_private(&path)?.write_all(content.as_bytes()).map_err(|source| failed(&path, source))?;
     }
     Ok(())
 }

@@ -48,7 +48,11 @@ pub fn with_server(server: &Pocketbase, command: &str, bundle: &Path, arguments:
 pub fn apply(server: &Pocketbase, bundle: &Path, arguments: &[&str]) -> Value {
     let report = bundle.with_file_name("report");
     let report = report.to_string_lossy();
-    with_server(server, "apply", bundle, &[&["--json", "--report", &report], arguments].concat()).json(&DONE)
+    let ran = with_server(server, "apply", bundle, &[&["--json", "--report", &report], arguments].concat());
+    let document = ran.json(&DONE);
+    let is_clean = document["failures"] == 0 && document["problems"] == serde_json::json!([]);
+    assert_eq!(ran.code, if is_clean { 0 } else { 3 }, "the exit code says whether there are problems");
+    document
 }
 
 /// `compare`, its report beside the bundle.

@@ -42,6 +42,7 @@ pub fn program<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = 
             command.env_remove(variable);
         }
     }
+    command.env("XDG_STATE_HOME", std::env::temp_dir().join("pannier-tests-state"));
     command
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Document, text_table};
+use super::{Document, shown, text_table};
 use crate::ImportError;
 use crate::mapping::CollectionKind;
 use crate::prepare::Prepared;
@@ -99,7 +99,7 @@ impl Document for SchemaReport {
                     Action::Change => "changed",
                     Action::Keep => "fits",
                 };
-                vec![change.collection.clone(), action.to_owned(), change.changes.join("; ")]
+                vec![change.collection.clone(), action.to_owned(), shown(&change.changes.join("; "))]
             })
             .collect();
         let mut text = text_table(&["collection", "", "changes"], &rows);

@@ -20,6 +20,8 @@ use crate::target::session::{Session, TargetInfo};
 
 /// Differences that are kept to be shown; all are counted.
 const SHOWN: usize = 1_000;
+/// How much of a value is shown.
+const SHOWN_CHARS: usize = 200;
 /// How much of the server's answer is asked for at once, by the size of the rows.
 const SLICE_BYTES: usize = 4 << 20;
 
@@ -177,7 +179,7 @@ impl Comparison<'_> {
         };
         let targets = self.relation_targets(collection)?;
         let comparer = RecordComparer::new(prepared, index, &targets);
-        let stride = self.options.sample.map_or(1, |sample| (collection.rows / sample.max(1)).max(1));
+        let stride = self.options.sample.map_or(1, |sample| collection.rows.div_ceil(sample.max(1)).max(1));
         let converter = prepared.converter(index);
         let table = prepared.table(collection)?;
         let mut reader = prepared.bundle.rows(table)?;
@@ -296,10 +298,12 @@ impl Comparison<'_> {
     }
 }
 
-/// The beginning of a long value.
+/// The beginning of a long value, and nothing of one that looks like a secret.
 fn shortened(value: &str) -> String {
-    const CHARS: usize = 200;
-    match value.char_indices().nth(CHARS) {
+    if let Some(masked) = crate::report::masked(value) {
+        return masked.to_owned();
+    }
+    match value.char_indices().nth(SHOWN_CHARS) {
         None => value.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
     }

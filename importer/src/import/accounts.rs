@@ -24,7 +24,7 @@ pub(super) struct ResetList {
 impl ResetList {
     pub fn create(folder: &Path) -> Result<ResetList, ImportError> {
         let path = folder.join("accounts-to-reset.csv");
-        let file = File::create(&path).map_err(|source| ImportError::Report { path: path.clone(), source })?;
+        let file = crate::report::create_private(&path)?;
         let mut list = ResetList { path, file };
         list.line(&["collection", "id", "email", "reason"])?;
         Ok(list)

@@ -162,15 +162,19 @@ pub async fn apply(
         done = import.run() => done,
         () = interrupt.wait() => Err(ImportError::Interrupted),
     };
-    let restored = relaxed.restore().await;
+    let restored = tokio::select! {
+        restored = relaxed.restore() => restored,
+        // Asked to stop once more: the note of the settings stays for the next import.
+        () = interrupt.wait() => Err(ImportError::Interrupted),
+    };
     let report = import.into_report(schema.changes, done.as_ref().err());
     crate::report::write(options.report, "What apply did", &report)?;
     match (done, restored) {
         (Ok(()), Ok(())) => Ok(report),
         (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
         (Err(error), Err(left)) => {
-            crate::monitor::log(&format!("error: {error}"));
-            Err(left)
+            crate::monitor::log(&format!("error: {left}\nhint: {}", left.hint()));
+            Err(error)
         }
     }
 }
@@ -231,7 +235,7 @@ impl Document for ApplyReport {
         text += &text_table(&["collection", "table", "rows", "created", "changed", "unchanged", "failed", "files", "derived ids"], &rows);
         text += &lossy_text(&self.lossy);
         for skipped in &self.skipped {
-            text += &format!("in the bundle only: table {}, {} rows: {}\n", shown(&skipped.table), skipped.rows, skipped.reason);
+            text += &format!("in the bundle only: table {}, {} rows: {}\n", shown(&skipped.table), skipped.rows, shown(&skipped.reason));
         }
         for problem in &self.problems {
             text += &format!("problem: {}: {}: {}\n", problem.code, shown(&problem.object), shown(&problem.detail));
@@ -257,13 +261,13 @@ impl Document for ApplyReport {
             self.retries
         );
         if let Some(reason) = &self.stopped {
-            text += &format!("stopped early: {reason}\n");
+            text += &format!("stopped early: {}\n", shown(reason));
         }
         text
     }
 
     fn has_problems(&self) -> bool {
-        self.failures > 0
+        self.failures > 0 || !self.problems.is_empty()
     }
 }
 

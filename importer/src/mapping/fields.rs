@@ -119,7 +119,7 @@ impl NamedColumn<'_> {
             name: self.name,
             kind: derived.kind,
             source: source(self.index),
-            hidden: entry.hidden.contains(&self.column.name),
+            hidden: entry.hidden.contains(&self.column.name) || names::names_a_secret(&self.column.name),
             losses: derived.losses,
             notes: derived.notes,
         }

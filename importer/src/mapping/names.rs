@@ -111,9 +111,28 @@ fn hash_hex(source: &str) -> String {
     pannier_format::hex(&Sha256::digest(source.as_bytes()))
 }
 
+/// Whether a column by its name holds a secret, so that its field is hidden and its values are never shown. A guess that errs
+/// on the safe side: superusers see hidden fields all the same.
+pub(super) fn names_a_secret(column: &str) -> bool {
+    let name = column.to_lowercase();
+    let last = name.rsplit(['_', '-', '.', ' ']).next().unwrap_or_default();
+    ["password", "passwd", "secret", "token", "credential", "credentials", "valves", "passphrase"].contains(&last)
+        || ["api_key", "apikey", "private_key", "access_key", "password_hash"].iter().any(|word| name.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_by_name() {
+        for name in ["password", "user_password", "accessToken_secret", "token", "refresh_token", "api_key", "OPENAI_API_KEY", "valves"] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in ["tokens", "prompt_tokens", "key", "secretary", "name", "password_changed_at"] {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn names_that_fit_stay() {

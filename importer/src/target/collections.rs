@@ -51,7 +51,7 @@ impl SchemaPlan {
     /// Holds the wanted definitions against those that are there.
     #[must_use]
     pub fn against(there: &[Value], wanted: &[Value]) -> SchemaPlan {
-        let mut plan = SchemaPlan::default();
+        let mut plan = SchemaPlan { contradictions: foreign_indexes(there, wanted), ..SchemaPlan::default() };
         for definition in wanted {
             let name = text(definition, "name");
             // PocketBase tells collections apart without regard to case.
@@ -108,6 +108,22 @@ impl SchemaPlan {
     }
 }
 
+/// Names of indexes are one for the whole database: those that another collection has cannot be made.
+fn foreign_indexes(there: &[Value], wanted: &[Value]) -> Vec<String> {
+    let names =
+        |collection: &Value| list(collection, "indexes").iter().filter_map(Value::as_str).filter_map(index_name).collect::<Vec<_>>();
+    let mut contradictions = Vec::new();
+    for definition in wanted {
+        let mine = names(definition);
+        for other in there.iter().filter(|other| !text(other, "name").eq_ignore_ascii_case(text(definition, "name"))) {
+            for name in names(other).into_iter().filter(|name| mine.contains(name)) {
+                contradictions.push(format!("index {name} of {} belongs to {} already", text(definition, "name"), text(other, "name")));
+            }
+        }
+    }
+    contradictions
+}
+
 /// An existing definition on its way to the wanted one.
 struct Merge {
     collection: String,
@@ -121,7 +137,7 @@ impl Merge {
         let mut fields = list(existing, "fields").to_vec();
         for field in list(wanted, "fields") {
             let name = text(field, "name");
-            match fields.iter_mut().find(|other| text(other, "name") == name) {
+            match fields.iter_mut().find(|other| text(other, "name").eq_ignore_ascii_case(name)) {
                 None => {
                     self.changes.push(format!("field {name} is added"));
                     let mut field = field.clone();
@@ -130,6 +146,9 @@ impl Merge {
                         object.remove("id");
                     }
                     fields.push(field);
+                }
+                Some(other) if text(other, "name") != name => {
+                    self.contradictions.push(format!("field {}.{name} is there as {}", self.collection, text(other, "name")));
                 }
                 Some(other) if text(other, "type") != text(field, "type") => self.contradictions.push(format!(
                     "field {}.{name} is of type {}, not {}",
@@ -187,6 +206,9 @@ impl Merge {
                 identities.push(field.clone());
             }
         }
+        if self.merged.pointer("/passwordAuth/enabled") != Some(&json!(true)) {
+            self.changes.push("accounts may sign in with a password".to_owned());
+        }
         self.merged["passwordAuth"] = json!({ "enabled": true, "identityFields": identities });
     }
 }
@@ -213,7 +235,29 @@ fn widen(field: &mut Value, wanted: &Value) -> Vec<String> {
             field[option] = value.clone();
         }
     }
+    for option in RESTRICTIONS.iter().filter(|option| wanted.get(**option).is_none()) {
+        let before = field.get(*option).cloned().unwrap_or(Value::Null);
+        if !is_zero(&before) {
+            let cleared = cleared(field, &before);
+            changes.push(format!("field {name}: {option} was {before}, is {cleared}"));
+            field[*option] = cleared;
+        }
+    }
     changes
+}
+
+/// Options that make a field refuse values, and that the mapping does not ask for.
+const RESTRICTIONS: [&str; 8] = ["required", "pattern", "min", "max", "onlyInt", "onlyDomains", "exceptDomains", "mimeTypes"];
+
+/// The value of an option that restricts nothing.
+fn cleared(field: &Value, before: &Value) -> Value {
+    match before {
+        Value::Bool(_) => json!(false),
+        Value::Array(_) => json!([]),
+        Value::Number(_) if text(field, "type") != "number" => json!(0),
+        Value::String(_) if text(field, "type") != "number" => json!(""),
+        _ => Value::Null,
+    }
 }
 
 fn is_zero(value: &Value) -> bool {
