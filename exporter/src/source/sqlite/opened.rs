@@ -145,9 +145,11 @@ impl Opened {
     /// Ends the read transaction; a lock stays.
     pub(super) fn end_reading(&mut self) -> Result<(), Error> {
         self.check_unlocked()?;
+        // Before the end, since SQLite tells of commits only after it: whoever commits in between does so while files are read.
+        let changed = self.changed_outside();
         self.reader.execute_batch("COMMIT").map_err(|source| open_error(&self.tidy.path, source))?;
         // With a rollback journal nobody can commit while we read; whoever waited may have done so since.
-        if self.tidy.access != Access::Rollback && self.somebody_wrote()? {
+        if changed && self.tidy.access != Access::Rollback && self.somebody_wrote()? {
             self.written_while_reading_rows = true;
             // What comes from here on is another writing.
             self.before = Outside::look(&self.tidy.path);
@@ -315,6 +317,30 @@ fn uri(path: &Path, query: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A commit is of the rows or of the files, or one is of each.
+    #[test]
+    fn commits_are_told_apart() {
+        for (rows, files) in [(false, false), (true, false), (false, true), (true, true)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("source.db");
+            let writer = Connection::open(&path).expect("opened");
+            writer.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t(a);").expect("written");
+            let write = |asked: bool| {
+                // Times of files have a grain of some milliseconds.
+                std::thread::sleep(Duration::from_millis(20));
+                if asked {
+                    writer.execute_batch("INSERT INTO t VALUES(1)").expect("written");
+                }
+            };
+            let mut opened = Opened::open(&path, Freeze::Snapshot, &Interrupt::new()).expect("opened");
+            write(rows);
+            opened.end_reading().expect("ended");
+            write(files);
+            let report = opened.release().expect("released");
+            assert_eq!((report.written_while_reading_rows, report.written_while_reading_files), (rows, files));
+        }
+    }
 
     /// Without SQLite's locks nobody is kept from writing, so that a write has to end the reading.
     #[test]
