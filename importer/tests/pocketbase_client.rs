@@ -495,6 +495,44 @@ async fn what_is_lost_is_tried_again_and_done_once() {
 }
 
 #[tokio::test]
+async fn a_create_that_is_lost_more_than_once_is_sent_until_it_is_there() {
+    let server = Server::start();
+    let proxy = Proxy::start(&server.url);
+    let (client, causes) = impatient(&proxy.url).await;
+    make_collection(&client).await;
+    let create = "POST /api/collections/c/records";
+    let page = Turn::Answer("500 Internal Server Error", "", "<html>oops</html>");
+    let own = Turn::Answer("500 Internal Server Error", "", r#"{"data":{},"message":"No.","status":500}"#);
+    let upload = [FileUpload { field: "f", name: "a.txt", body: FileBody::memory("content") }];
+
+    proxy.plan(create, [page, page]);
+    client.create_or_confirm("c", "one", with_id("one").into()).await.unwrap();
+    proxy.plan(create, [page, Turn::Cut, page, Turn::LoseAnswer]);
+    client.create_with_files("c", "two", with_id("two").into(), &upload).await.unwrap();
+    proxy.plan(create, [Turn::Cut, Turn::LoseAnswer]);
+    client.upsert("c", "three", with_id("three").into()).await.unwrap();
+    assert_eq!((client.count("c").await.unwrap(), proxy.left()), (3, 0));
+
+    // All tries are used up; the error is that of the create, not that of the look whether it is there.
+    causes.lock().unwrap().clear();
+    proxy.plan(create, [page; 6]);
+    let error = client.create_or_confirm("c", "four", with_id("four").into()).await.unwrap_err();
+    assert!(matches!(&error, ClientError::ServerFailed { request, .. } if request.starts_with("POST")), "{error}");
+    assert_eq!((causes.lock().unwrap().len(), proxy.left()), (5, 0));
+    // The server's own word is asked for once more only.
+    proxy.plan(create, [own; 2]);
+    let error = client.create_with_files("c", "five", with_id("five").into(), &upload).await.unwrap_err();
+    assert!(error.is_servers_own_failure() && error.to_string().ends_with("with status 500: No"), "{error}");
+    proxy.plan("PATCH /api/collections/c/records/one", [own; 2]);
+    let error = client.update("c", "one", with_id("one").into()).await.unwrap_err();
+    assert!(error.is_servers_own_failure(), "{error}");
+    proxy.plan("PATCH /api/collections/c/records/one", [own, page, Turn::Cut, page]);
+    client.update("c", "one", with_id("one").into()).await.unwrap();
+    assert_eq!((client.count("c").await.unwrap(), proxy.left()), (3, 0));
+    assert!(client.is_well("c").await && !client.is_well("nope").await);
+}
+
+#[tokio::test]
 async fn a_backup_is_made_and_put_back() {
     let server = Server::start();
     let client = server.client().await;

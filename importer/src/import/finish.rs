@@ -14,7 +14,7 @@ use crate::failures::Failure;
 use crate::mapping::{
     CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
 };
-use crate::pocketbase::{BatchMethod, BatchRequest, Client, ClientError};
+use crate::pocketbase::{BatchMethod, BatchRequest, Client};
 
 /// A relation on its way.
 struct Related {
@@ -102,9 +102,7 @@ impl Import<'_> {
                     return Ok(());
                 }
                 // One by one tells which one it is.
-                Err(
-                    ClientError::BatchRefused { .. } | ClientError::BatchTimedOut | ClientError::Refused { .. } | ClientError::BatchOff,
-                ) => {}
+                Err(error) if error.is_about_content() || error.may_be_about_one_record() => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -124,7 +122,7 @@ impl Import<'_> {
     ) -> Result<(), ImportError> {
         match self.session.client.update(&collection.name, &related.id, body.into()).await {
             Ok(()) => self.counts[index].related += 1,
-            Err(error @ (ClientError::Refused { .. } | ClientError::NotFound { .. })) => {
+            Err(error) if self.costs_the_row(&collection.name, &error).await => {
                 let failure = Failure {
                     table: collection.table.clone(),
                     key: related.key.clone(),
@@ -257,7 +255,7 @@ impl Import<'_> {
         };
         match made {
             Ok(()) => self.accounts.external += 1,
-            Err(error @ ClientError::Refused { .. }) => {
+            Err(error) if self.costs_the_row("_externalAuths", &error).await => {
                 let object = format!("{} {}", collection.table, record.key);
                 let detail = format!("its sign-in with {} is not carried over: {error}", external.provider);
                 self.problems.push(Problem::new("external-auth-refused", object, detail));

@@ -78,7 +78,8 @@ impl Import<'_> {
                     waiting.push(items.split_off(half));
                     waiting.push(items);
                 }
-                Err(ClientError::BatchTimedOut | ClientError::TooLarge { .. } | ClientError::Refused { .. } | ClientError::BatchOff) => {
+                // Forbidden, not found, failed: alone it shows whether that is about one row.
+                Err(error) if error.is_about_content() || error.may_be_about_one_record() => {
                     for item in items {
                         self.create_one(index, collection, item).await?;
                     }
@@ -101,7 +102,7 @@ impl Import<'_> {
                 // Somebody, or an import that was killed, was quicker.
                 self.change(index, collection, record).await
             }
-            Err(error) => self.failed(index, collection, &record, error),
+            Err(error) => self.failed(index, collection, &record, error).await,
         }
     }
 
@@ -138,7 +139,7 @@ impl Import<'_> {
                 self.counts[index].files += files;
                 Ok(())
             }
-            Err(error) => self.failed(index, collection, &record, error),
+            Err(error) => self.failed(index, collection, &record, error).await,
         }
     }
 
@@ -155,21 +156,14 @@ impl Import<'_> {
     }
 
     /// A refusal costs the row; anything else stops the import.
-    pub(super) fn failed(
+    async fn failed(
         &mut self,
         index: usize,
         collection: &CollectionMapping,
         record: &Record<'_>,
         error: ClientError,
     ) -> Result<(), ImportError> {
-        let row_only = matches!(
-            error,
-            ClientError::Refused { .. }
-                | ClientError::BatchRefused { .. }
-                | ClientError::TooLarge { .. }
-                | ClientError::FileUnreadable { .. }
-        );
-        if !row_only {
+        if !self.costs_the_row(&collection.name, &error).await {
             return Err(error.into());
         }
         let failure = |field: Option<&str>, code: &str, reason: String| Failure {
@@ -189,5 +183,11 @@ impl Import<'_> {
         self.counts[index].failed += 1;
         self.failed_ids.insert((index, record.id.clone()));
         self.failures.row(&failures)
+    }
+
+    /// Whether only the record that was sent is at fault. A server that forbids, does not find or fails may mean this one
+    /// record, as hooks do, or everything: then it is not well.
+    pub(super) async fn costs_the_row(&self, collection: &str, error: &ClientError) -> bool {
+        error.is_about_content() || (error.may_be_about_one_record() && self.session.client.is_well(collection).await)
     }
 }

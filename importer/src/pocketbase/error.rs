@@ -169,7 +169,7 @@ pub enum ClientError {
         bytes: usize,
     },
     /// The server fails (5xx) although it was tried several times.
-    #[error("the server fails at {request} with status {status}")]
+    #[error("the server fails at {request} with status {status}{}", said(message))]
     ServerFailed {
         /// Method and path.
         request: String,
@@ -275,6 +275,33 @@ impl ClientError {
         }
     }
 
+    /// Whether `PocketBase` itself answered 500, with a sentence of its own, as it does when a hook throws: proxies send
+    /// other statuses, or a page.
+    #[must_use]
+    pub fn is_servers_own_failure(&self) -> bool {
+        matches!(self, Self::ServerFailed { status: 500, message, .. } if message.ends_with(['.', '!', '?']) && !message.starts_with('<'))
+    }
+
+    /// Whether what was sent is at fault, and not the server or the way to it.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::BatchRefused { .. }
+                | Self::BatchTimedOut
+                | Self::BatchOff
+                | Self::TooLarge { .. }
+                | Self::FileUnreadable { .. }
+        )
+    }
+
+    /// Whether a hook can be the reason, which does not want this one record, on a server that is well otherwise.
+    #[must_use]
+    pub fn may_be_about_one_record(&self) -> bool {
+        matches!(self, Self::TokenRefused | Self::Forbidden { .. } | Self::NotFound { .. } | Self::ServerFailed { .. })
+    }
+
     /// What the server says about single fields; empty for most errors.
     #[must_use]
     pub fn field_errors(&self) -> &[FieldError] {
@@ -289,6 +316,12 @@ impl ClientError {
     pub fn is_id_taken(&self) -> bool {
         self.field_errors().iter().any(|error| error.field == "id" && error.code == "validation_pk_invalid")
     }
+}
+
+/// The server's sentence after a colon, if there is one.
+fn said(message: &str) -> String {
+    let message = message.strip_suffix('.').unwrap_or(message);
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 /// The server's sentence and what it says about fields, without its full stop.

@@ -41,26 +41,17 @@ impl Client {
     /// Creates the record `id` (also in `payload`, the record's JSON) with its files. After a lost answer it is
     /// changed instead, so that it is there once in the end.
     pub async fn create_with_files(&self, collection: &str, id: &str, payload: Bytes, files: &[FileUpload<'_>]) -> Result<(), ClientError> {
-        let upload = Upload { payload: payload.clone(), files };
-        let call = Call::new(Method::POST, records_path(collection)).query("fields", "id").multipart(&upload);
-        match self.send(&call).await {
-            Ok(answer) => answer.is_record(),
-            Err(error) if error.may_have_been_applied() => {
-                self.pause_after_loss(call.name(), &error).await;
-                match self.update_with_files(collection, id, payload, files).await {
-                    Err(ClientError::NotFound { .. }) => self.send(&call).await?.is_record(),
-                    other => other,
-                }
-            }
-            Err(error) => Err(error),
-        }
+        let upload = Upload { payload, files };
+        let create = Call::new(Method::POST, records_path(collection)).query("fields", "id").multipart(&upload);
+        let update = Call::new(Method::PATCH, record_path(collection, id)).query("fields", "id").multipart(&upload);
+        self.create_until_known(&create, update).await
     }
 
     /// Changes the record `id` and the given files of it. The files of a named field are replaced by those given.
     pub async fn update_with_files(&self, collection: &str, id: &str, payload: Bytes, files: &[FileUpload<'_>]) -> Result<(), ClientError> {
         let upload = Upload { payload, files };
         let call = Call::new(Method::PATCH, record_path(collection, id)).query("fields", "id").multipart(&upload);
-        self.send(&call).await?.is_record()
+        self.send_update(call).await?.is_record()
     }
 
     /// A token for protected files. It is valid for a few minutes: get one for each batch of downloads.
