@@ -15,6 +15,7 @@ pub mod plan;
 pub mod pocketbase;
 pub mod prepare;
 pub mod report;
+mod stored_file;
 pub mod target;
 
 pub use error::ImportError;

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use pannier_format::{Value, hex};
-use sha2::{Digest as _, Sha256};
+use pannier_format::Value;
 
 use super::Comparison;
 use crate::ImportError;
 use crate::cli::Blobs;
-use crate::mapping::{CollectionMapping, FieldSource, FieldValue, IdSet, Match, Record, RelationConverter, Secret, compare_field};
-use crate::pocketbase::{ClientError, RawRecord};
+use crate::mapping::{CollectionMapping, FieldValue, IdSet, Match, Record, RelationConverter, Secret, compare_field};
+use crate::pocketbase::RawRecord;
 use crate::prepare::Prepared;
+use crate::stored_file::StoredFile;
 
 /// Compares the records of one collection.
 pub(super) struct RecordComparer<'a> {
@@ -131,29 +131,16 @@ impl Comparison<'_> {
         actual: &RawRecord,
     ) -> Result<(), ImportError> {
         let Some(upload) = record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) else { return Ok(()) };
-        let field = collection.fields.iter().find(|field| matches!(field.source, FieldSource::File { .. }));
-        let Some(name) = field.and_then(|field| actual.text(&field.name)).filter(|name| !name.is_empty()) else {
+        match StoredFile::read(&self.session.client, collection, actual).await? {
             // The field comparison has said so.
-            return Ok(());
-        };
-        let client = &self.session.client;
-        let token = client.file_token().await?;
-        let mut download = match client.download(&collection.name, &record.id, &name, &token).await {
-            Ok(download) => download,
-            Err(ClientError::NotFound { .. }) => {
-                self.differ(record, &upload.field, "a file", "a name without a file");
-                return Ok(());
+            StoredFile::Unnamed => {}
+            StoredFile::Gone => self.differ(record, &upload.field, "a file", "a name without a file"),
+            StoredFile::Sha256(found) => {
+                self.counts.files += 1;
+                if found != upload.sha256 {
+                    self.differ(record, &upload.field, &format!("SHA-256 {}", upload.sha256), &format!("SHA-256 {found}"));
+                }
             }
-            Err(error) => return Err(error.into()),
-        };
-        let mut hasher = Sha256::new();
-        while let Some(chunk) = download.chunk().await? {
-            hasher.update(&chunk);
-        }
-        self.counts.files += 1;
-        let found = hex(&hasher.finalize());
-        if found != upload.sha256 {
-            self.differ(record, &upload.field, &format!("SHA-256 {}", upload.sha256), &format!("SHA-256 {found}"));
         }
         Ok(())
     }
