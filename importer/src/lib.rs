@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod compare;
 mod error;
+mod external_auth;
 pub mod failures;
 pub mod import;
 pub mod interrupt;

@@ -7,8 +7,9 @@ use pannier_format::Value;
 use super::Comparison;
 use crate::ImportError;
 use crate::cli::Blobs;
+use crate::external_auth::{EXTERNAL_AUTHS, ExternalAuthRecord};
 use crate::mapping::{CollectionMapping, FieldValue, IdSet, Match, Record, RelationConverter, Secret, compare_field};
-use crate::pocketbase::RawRecord;
+use crate::pocketbase::{Client, RawRecord};
 use crate::prepare::Prepared;
 use crate::stored_file::StoredFile;
 
@@ -119,6 +120,39 @@ impl Comparison<'_> {
             self.counts.fields += 1;
             if hashes.get(&record.id) != Some(expected) {
                 self.differ(record, "password", "(secret)", "(another secret)");
+            }
+        }
+    }
+
+    /// The sign-ins with other services that the server has of some accounts, by their ids.
+    pub(super) async fn external_auths(
+        &self,
+        collection: &CollectionMapping,
+        slice: &[(Record<'_>, Vec<String>)],
+    ) -> Result<HashMap<String, RawRecord>, ImportError> {
+        let of_record = |record| move |external| ExternalAuthRecord::new(collection, record, external).id;
+        let ids: Vec<String> = slice.iter().flat_map(|(record, _)| record.external_auths.iter().map(of_record(record))).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = HashMap::new();
+        let mut rest = &ids[..];
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(Client::ids_per_request(rest.iter().copied()));
+            let records = self.session.client.list_by_ids(EXTERNAL_AUTHS, some, None).await?;
+            found.extend(records.into_iter().map(|record| (record.id(), record)));
+            rest = others;
+        }
+        Ok(found)
+    }
+
+    /// Compares the sign-ins of one account with those that the server has.
+    pub(super) fn compare_external(&mut self, collection: &CollectionMapping, record: &Record<'_>, there: &HashMap<String, RawRecord>) {
+        for external in &record.external_auths {
+            let expected = ExternalAuthRecord::new(collection, record, external);
+            self.counts.fields += 1;
+            match there.get(&expected.id) {
+                Some(found) if expected.is(found) => {}
+                Some(found) => self.differ(record, EXTERNAL_AUTHS, &expected.text(), &expected.found_text(found)),
+                None => self.differ(record, EXTERNAL_AUTHS, &expected.text(), "none"),
             }
         }
     }
