@@ -62,6 +62,10 @@ impl Import<'_> {
                     let detail = format!("{} names {missing:?}, which {} does not have", relation.field, relation.collection);
                     self.problems.push(Problem::new("relation-missing", object, detail));
                 }
+                if update.unreadable {
+                    let detail = format!("{}: the column holds something that cannot be read as JSON; set to none", relation.field);
+                    self.problems.push(Problem::new("relation-unreadable", format!("{} {key}", collection.table), detail));
+                }
                 if !self.failed_ids.contains(&(index, id.id.clone())) {
                     slice.push(Related { id: id.id, key, update });
                 }
