@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod compare;
 mod error;
+mod external_auth;
 pub mod failures;
 pub mod import;
 pub mod interrupt;
@@ -15,6 +16,7 @@ pub mod plan;
 pub mod pocketbase;
 pub mod prepare;
 pub mod report;
+mod stored_file;
 pub mod target;
 
 pub use error::ImportError;

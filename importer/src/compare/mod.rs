@@ -235,6 +235,7 @@ impl Comparison<'_> {
             let records = self.session.client.list_by_ids(&collection.name, &ids[start..end], None).await?;
             let records: HashMap<String, RawRecord> = records.into_iter().map(|record| (record.id(), record)).collect();
             let hashes = self.password_hashes(collection, &ids[start..end]).await?;
+            let externals = self.external_auths(collection, &slice[start..end]).await?;
             for (record, relations) in &slice[start..end] {
                 for lossy in &record.lossy {
                     self.lossy.count(&collection.name, &collection.fields[lossy.field].name, lossy.kind.as_str());
@@ -249,6 +250,7 @@ impl Comparison<'_> {
                 let before = self.counts.differences;
                 comparer.compare(self, record, relations, actual);
                 self.compare_secret(record, hashes.as_ref());
+                self.compare_external(collection, record, &externals);
                 self.compare_file(collection, record, actual).await?;
                 self.counts.differing += u64::from(self.counts.differences > before);
             }

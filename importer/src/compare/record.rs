@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use pannier_format::{Value, hex};
-use sha2::{Digest as _, Sha256};
+use pannier_format::Value;
 
 use super::Comparison;
 use crate::ImportError;
 use crate::cli::Blobs;
-use crate::mapping::{CollectionMapping, FieldSource, FieldValue, IdSet, Match, Record, RelationConverter, Secret, compare_field};
-use crate::pocketbase::{ClientError, RawRecord};
+use crate::external_auth::{EXTERNAL_AUTHS, ExternalAuthRecord};
+use crate::mapping::{CollectionMapping, FieldValue, IdSet, Match, Record, RelationConverter, Secret, compare_field};
+use crate::pocketbase::{Client, RawRecord};
 use crate::prepare::Prepared;
+use crate::stored_file::StoredFile;
 
 /// Compares the records of one collection.
 pub(super) struct RecordComparer<'a> {
@@ -123,6 +124,39 @@ impl Comparison<'_> {
         }
     }
 
+    /// The sign-ins with other services that the server has of some accounts, by their ids.
+    pub(super) async fn external_auths(
+        &self,
+        collection: &CollectionMapping,
+        slice: &[(Record<'_>, Vec<String>)],
+    ) -> Result<HashMap<String, RawRecord>, ImportError> {
+        let of_record = |record| move |external| ExternalAuthRecord::new(collection, record, external).id;
+        let ids: Vec<String> = slice.iter().flat_map(|(record, _)| record.external_auths.iter().map(of_record(record))).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = HashMap::new();
+        let mut rest = &ids[..];
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(Client::ids_per_request(rest.iter().copied()));
+            let records = self.session.client.list_by_ids(EXTERNAL_AUTHS, some, None).await?;
+            found.extend(records.into_iter().map(|record| (record.id(), record)));
+            rest = others;
+        }
+        Ok(found)
+    }
+
+    /// Compares the sign-ins of one account with those that the server has.
+    pub(super) fn compare_external(&mut self, collection: &CollectionMapping, record: &Record<'_>, there: &HashMap<String, RawRecord>) {
+        for external in &record.external_auths {
+            let expected = ExternalAuthRecord::new(collection, record, external);
+            self.counts.fields += 1;
+            match there.get(&expected.id) {
+                Some(found) if expected.is(found) => {}
+                Some(found) => self.differ(record, EXTERNAL_AUTHS, &expected.text(), &expected.found_text(found)),
+                None => self.differ(record, EXTERNAL_AUTHS, &expected.text(), "none"),
+            }
+        }
+    }
+
     /// Downloads and hashes the record's file.
     pub(super) async fn compare_file(
         &mut self,
@@ -131,29 +165,16 @@ impl Comparison<'_> {
         actual: &RawRecord,
     ) -> Result<(), ImportError> {
         let Some(upload) = record.upload.as_ref().filter(|_| self.options.blobs == Blobs::Upload) else { return Ok(()) };
-        let field = collection.fields.iter().find(|field| matches!(field.source, FieldSource::File { .. }));
-        let Some(name) = field.and_then(|field| actual.text(&field.name)).filter(|name| !name.is_empty()) else {
+        match StoredFile::read(&self.session.client, collection, actual).await? {
             // The field comparison has said so.
-            return Ok(());
-        };
-        let client = &self.session.client;
-        let token = client.file_token().await?;
-        let mut download = match client.download(&collection.name, &record.id, &name, &token).await {
-            Ok(download) => download,
-            Err(ClientError::NotFound { .. }) => {
-                self.differ(record, &upload.field, "a file", "a name without a file");
-                return Ok(());
+            StoredFile::Unnamed => {}
+            StoredFile::Gone => self.differ(record, &upload.field, "a file", "a name without a file"),
+            StoredFile::Sha256(found) => {
+                self.counts.files += 1;
+                if found != upload.sha256 {
+                    self.differ(record, &upload.field, &format!("SHA-256 {}", upload.sha256), &format!("SHA-256 {found}"));
+                }
             }
-            Err(error) => return Err(error.into()),
-        };
-        let mut hasher = Sha256::new();
-        while let Some(chunk) = download.chunk().await? {
-            hasher.update(&chunk);
-        }
-        self.counts.files += 1;
-        let found = hex(&hasher.finalize());
-        if found != upload.sha256 {
-            self.differ(record, &upload.field, &format!("SHA-256 {}", upload.sha256), &format!("SHA-256 {found}"));
         }
         Ok(())
     }

@@ -10,9 +10,10 @@ use super::accounts::ResetList;
 use super::load::SLICE_ROWS;
 use super::statement::Statement;
 use crate::ImportError;
+use crate::external_auth::{EXTERNAL_AUTHS, ExternalAuthRecord};
 use crate::failures::Failure;
 use crate::mapping::{
-    CollectionMapping, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
+    CollectionMapping, ExternalAuth, FieldValue, IdSet, Record, RelationConverter, RelationMapping, RelationUpdate, Secret, compare_field,
 };
 use crate::pocketbase::{BatchMethod, BatchRequest, Client};
 
@@ -60,6 +61,10 @@ impl Import<'_> {
                     let object = format!("{} {key}", collection.table);
                     let detail = format!("{} names {missing:?}, which {} does not have", relation.field, relation.collection);
                     self.problems.push(Problem::new("relation-missing", object, detail));
+                }
+                if update.unreadable {
+                    let detail = format!("{}: the column holds something that cannot be read as JSON; set to none", relation.field);
+                    self.problems.push(Problem::new("relation-unreadable", format!("{} {key}", collection.table), detail));
                 }
                 if !self.failed_ids.contains(&(index, id.id.clone())) {
                     slice.push(Related { id: id.id, key, update });
@@ -232,30 +237,18 @@ impl Import<'_> {
     }
 
     /// Carries over a sign-in with another service, so that it finds the same account.
-    async fn external(
-        &mut self,
-        collection: &CollectionMapping,
-        record: &Record<'_>,
-        external: &crate::mapping::ExternalAuth,
-    ) -> Result<(), ImportError> {
-        use sha2::{Digest as _, Sha256};
-        let hash = Sha256::digest(format!("{}\n{}\n{}\n{}", collection.name, record.id, external.provider, external.provider_id));
-        let id = pannier_format::hex(&hash)[..15].to_owned();
-        let body = serde_json::json!({
-            "id": id,
-            "collectionRef": crate::mapping::collection_id(collection),
-            "recordRef": record.id,
-            "provider": external.provider,
-            "providerId": external.provider_id,
-        });
+    async fn external(&mut self, collection: &CollectionMapping, record: &Record<'_>, external: &ExternalAuth) -> Result<(), ImportError> {
+        let wanted = ExternalAuthRecord::new(collection, record, external);
         let client = &self.session.client;
-        let made = match client.get("_externalAuths", &id).await? {
-            Some(_) => Ok(()),
-            None => client.create_or_confirm("_externalAuths", &id, body.to_string().into()).await,
+        let body = wanted.body().into();
+        let made = match client.get(EXTERNAL_AUTHS, &wanted.id).await? {
+            Some(found) if wanted.is(&found) => Ok(()),
+            Some(_) => client.update(EXTERNAL_AUTHS, &wanted.id, body).await,
+            None => client.create_or_confirm(EXTERNAL_AUTHS, &wanted.id, body).await,
         };
         match made {
             Ok(()) => self.accounts.external += 1,
-            Err(error) if self.costs_the_row("_externalAuths", &error).await => {
+            Err(error) if self.costs_the_row(EXTERNAL_AUTHS, &error).await => {
                 let object = format!("{} {}", collection.table, record.key);
                 let detail = format!("its sign-in with {} is not carried over: {error}", external.provider);
                 self.problems.push(Problem::new("external-auth-refused", object, detail));

@@ -12,7 +12,7 @@ use crate::mapping::{CollectionMapping, Record, Upload};
 use crate::pocketbase::{BatchMethod, BatchRequest, BatchSettings, ClientError, FileBody, FileUpload};
 
 /// Records beyond this size go alone: a batch would only copy them once more.
-const ALONE_BYTES: usize = 4 << 20;
+pub(super) const ALONE_BYTES: usize = 4 << 20;
 /// The most that goes with a file: servers take 26 MiB of JSON beside files (FACTS.md), whatever their settings say.
 const PAYLOAD_BYTES: usize = 20 << 20;
 /// A slice with so many refused rows is sent one by one: sending the rest again and again would cost more.
