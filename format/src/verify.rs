@@ -46,12 +46,16 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport
         package.and_then(|package| BlobIndex::read(path, package, whole_parts(&structure, &package.pannier.index, &BTreeSet::new())?));
     let damaged = hash_members(&structure, index.as_ref(), &mut report, &mut problems, progress);
     if let Some(package) = package {
+        let mut tables = (0, 0);
         for table in package.resources.iter().chain([&package.pannier.index]) {
+            // The index is read like a table, last, and counts as none: the source does not have it.
+            tables = (report.tables, report.rows);
             name_missing_parts(&structure, table, &mut problems);
             if let Some(parts) = whole_parts(&structure, table, &damaged) {
                 read_table(path, table, parts, &mut report, &mut problems);
             }
         }
+        (report.tables, report.rows) = tables;
         check_parts_known(&structure, package, &mut problems);
         if let Some(index) = index.filter(|_| whole_parts(&structure, &package.pannier.index, &damaged).is_some()) {
             index.check(&structure, package.pannier.blobs, &mut problems);

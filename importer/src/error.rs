@@ -108,7 +108,7 @@ impl ImportError {
             ImportError::TooManyFailures { .. } => {
                 "read failures.ndjson, mend what it names, and run apply again: what is done is not done twice".to_owned()
             }
-            ImportError::Report { .. } => "give a folder that you may write to with --report".to_owned(),
+            ImportError::Report { .. } => "give a folder that you may write to, on a disk with room".to_owned(),
             ImportError::Blob { .. } => "run pannier-import verify, and copy the bundle again from where it was made".to_owned(),
             ImportError::Interrupted => "run the same command again: it goes on where it was, and nothing is done twice".to_owned(),
             ImportError::SettingsLeft { note, .. } => {
