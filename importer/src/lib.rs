@@ -12,6 +12,7 @@ pub mod import;
 pub mod interrupt;
 pub mod mapping;
 pub mod monitor;
+pub mod orphans;
 pub mod plan;
 pub mod pocketbase;
 pub mod prepare;

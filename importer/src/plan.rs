@@ -8,6 +8,7 @@ use crate::failures::Failure;
 use crate::import::{SkippedTable, lossy_text};
 use crate::mapping::{CollectionMapping, IdSet, Record, RelationConverter, Secret};
 use crate::monitor::Monitor;
+use crate::orphans::{self, Orphans};
 use crate::pocketbase::{BatchSettings, ClientError};
 use crate::prepare::Prepared;
 use crate::report::{BundleInfo, LossyCounts, LossyField};
@@ -64,6 +65,8 @@ pub struct PlanReport {
     pub missing_relations: u64,
     /// What is wrong with the data.
     pub problems: Vec<pannier_format::Problem>,
+    /// Rows that refer to nothing; normal where the source does not enforce foreign keys.
+    pub orphans: Vec<Orphans>,
     /// What this server cannot do.
     pub costs: Vec<String>,
     /// About how long apply will take.
@@ -136,6 +139,7 @@ pub async fn plan(session: &Session, prepared: &Prepared, monitor: &mut Monitor)
         looked.look_at(prepared, index, there, session.has_sql, monitor)?;
     }
     monitor.end();
+    let orphans = orphans::find(prepared, monitor)?;
     let mapping = &prepared.mapping;
     let skipped = mapping.skipped.iter();
     let about_s = about_s(&looked, batch.enabled || batch.may_be_changed);
@@ -159,6 +163,7 @@ pub async fn plan(session: &Session, prepared: &Prepared, monitor: &mut Monitor)
         accounts: looked.accounts,
         missing_relations: looked.missing_relations,
         problems: prepared.problems.clone(),
+        orphans,
         costs: costs(session),
         about_s,
     })
@@ -339,6 +344,7 @@ impl Document for PlanReport {
         let problems: Vec<String> = self.problems.iter().map(|p| format!("{}: {}: {}", p.code, p.object, p.detail)).collect();
         lines("problem", &problems);
         lines("cost", &self.costs);
+        text += &orphans::text(&self.orphans);
         let accounts = &self.accounts;
         if accounts.accounts > 0 {
             text += &format!(

@@ -16,6 +16,7 @@ use crate::commands::{Document, shown, text_table};
 use crate::failures::Failures;
 use crate::interrupt::Interrupt;
 use crate::monitor::{Monitor, Phase};
+use crate::orphans::{self, Orphans};
 use crate::prepare::Prepared;
 use crate::report::{BundleInfo, LossyCounts, LossyField};
 use crate::target::collections::{CollectionChange, SchemaPlan};
@@ -56,6 +57,8 @@ pub struct ApplyReport {
     pub failures: u64,
     /// What is wrong with the data and did not stop the import.
     pub problems: Vec<pannier_format::Problem>,
+    /// Rows that refer to nothing, carried over as they are.
+    pub orphans: Vec<Orphans>,
     /// Requests that had to be sent again.
     pub retries: u64,
     /// Whether batches could be used.
@@ -130,6 +133,7 @@ struct Import<'a> {
     counts: Vec<CollectionCounts>,
     accounts: AccountCounts,
     problems: Vec<pannier_format::Problem>,
+    orphans: Vec<Orphans>,
 }
 
 /// Imports a prepared bundle. The server's settings are put back however it ends.
@@ -157,6 +161,7 @@ pub async fn apply(
         counts: Vec::new(),
         accounts: AccountCounts::default(),
         problems: prepared.problems.clone(),
+        orphans: Vec::new(),
     };
     let done = tokio::select! {
         done = import.run() => done,
@@ -183,6 +188,7 @@ impl Import<'_> {
     /// The steps: records in dependency order, then what needs all of them to be there.
     async fn run(&mut self) -> Result<(), ImportError> {
         let rows = self.prepared.mapping.collections.iter().map(|collection| collection.rows).sum();
+        self.orphans = orphans::find(self.prepared, self.monitor)?;
         self.monitor.phase("load records", rows, "rows");
         for index in 0..self.prepared.mapping.collections.len() {
             self.load(index).await?;
@@ -214,6 +220,7 @@ impl Import<'_> {
             accounts: self.accounts,
             failures: self.failures.count(),
             problems: self.problems,
+            orphans: self.orphans,
             retries: self.session.retries(),
             batch: self.batch.is_some(),
             phases: self.monitor.phases(),
@@ -240,6 +247,7 @@ impl Document for ApplyReport {
         for problem in &self.problems {
             text += &format!("problem: {}: {}: {}\n", problem.code, shown(&problem.object), shown(&problem.detail));
         }
+        text += &orphans::text(&self.orphans);
         if self.accounts.accounts > 0 {
             let accounts = &self.accounts;
             text += &format!(

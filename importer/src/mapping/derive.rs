@@ -1,6 +1,6 @@
 //! From table descriptions and a profile to collections.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pannier_format::{Table, TableKind};
 
@@ -8,7 +8,9 @@ use super::error::MappingError;
 use super::facts::Facts;
 use super::fields::{self, Fields};
 use super::indexes;
-use super::model::{AuthRule, CollectionKind, CollectionMapping, FieldSource, IdRule, IdSource, Mapping, Merge, SkipReason, Skipped};
+use super::model::{
+    AuthRule, CollectionKind, CollectionMapping, FieldSource, IdRule, IdSource, Mapping, Merge, ReferenceMapping, SkipReason, Skipped,
+};
 use super::names::{self, NameSet};
 use super::order;
 use super::profile::{Profile, TableEntry};
@@ -21,6 +23,9 @@ pub(super) struct TableContext<'t> {
     pub(super) merge: Option<(&'t Table, &'t TableEntry)>,
     /// Endings of column names that ask for an index.
     pub(super) index_suffixes: &'t [String],
+    pub(super) references: &'t BTreeMap<String, String>,
+    /// All tables of the bundle.
+    pub(super) tables: &'t [Table],
 }
 
 impl TableContext<'_> {
@@ -116,7 +121,7 @@ fn split<'t>(tables: &'t [Table], profile: &'t Profile) -> (Vec<TableContext<'t>
             let entry = entry_of(table);
             let merge = merge_of(table).map(|merged| (merged, entry_of(merged)));
             let index_suffixes = &profile.data.index_suffixes;
-            kept.push(TableContext { table, entry, merge, index_suffixes });
+            kept.push(TableContext { table, entry, merge, index_suffixes, references: &profile.data.references, tables });
         }
     }
     (kept, skipped)
@@ -179,6 +184,7 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
         relations,
         indexes: Vec::new(),
         unmapped_indexes: Vec::new(),
+        references: references(context),
         dropped,
         created: time_column(context, context.entry.created.as_deref(), CREATED),
         updated: None,
@@ -188,6 +194,30 @@ fn collection(context: &TableContext<'_>, name: &str, index_names: &mut NameSet)
     collection.updated = time_column(context, context.entry.updated.as_deref(), UPDATED).or(collection.created);
     indexes::derive(context, &mut collection, &columns, &unique, index_names);
     collection
+}
+
+/// The columns that name rows of other tables: by the profile, by declared foreign keys of one column.
+fn references(context: &TableContext<'_>) -> Vec<ReferenceMapping> {
+    let by_name = |name: &str| context.tables.iter().find(|table| table.name == name);
+    let mut found: Vec<ReferenceMapping> = Vec::new();
+    let mut add = |from: &str, table: &str, to: Option<&str>| {
+        let Some((column, table)) = context.column(from).zip(by_name(table)) else { return };
+        let key = to.or(table.schema.primary_key.first().map(String::as_str)).unwrap_or("id");
+        let Some(target) = table.column(key) else { return };
+        if !found.iter().any(|other| other.column == column) {
+            found.push(ReferenceMapping { column, table: table.name.clone(), target });
+        }
+    };
+    let own = context.entry.references.iter();
+    for (column, table) in own.chain(context.references.iter()) {
+        add(column, table, Some("id"));
+    }
+    for key in &context.table.schema.foreign_keys {
+        if let [column] = &key.fields[..] {
+            add(column, &key.reference.resource, key.reference.fields.first().map(String::as_str));
+        }
+    }
+    found
 }
 
 /// Names of columns that feed `created`, by preference.

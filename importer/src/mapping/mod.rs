@@ -40,8 +40,8 @@ pub use ids::{RecordId, fits_record_id};
 pub use json::Match;
 pub use model::{
     AuthRule, CollectionKind, CollectionMapping, DroppedColumn, FieldKind, FieldMapping, FieldSource, IdRule, IdSource, IndexMapping,
-    JsonEncoding, LossyKind, Mapping, Merge, PossibleLoss, RelationKeyPart, RelationMapping, SkipReason, Skipped, TemplatePart,
-    UnmappedIndex,
+    JsonEncoding, LossyKind, Mapping, Merge, PossibleLoss, ReferenceMapping, RelationKeyPart, RelationMapping, SkipReason, Skipped,
+    TemplatePart, UnmappedIndex,
 };
 pub use profile::Profile;
 pub use record::{ExternalAuth, FieldValue, FileContent, Lossy, Record, Refusal, RefusalReason, Secret, Upload, compare_field};

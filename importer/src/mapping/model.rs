@@ -80,6 +80,8 @@ pub struct CollectionMapping {
     pub indexes: Vec<IndexMapping>,
     /// Indexes of the source that have no equal here, or a weaker one.
     pub unmapped_indexes: Vec<UnmappedIndex>,
+    /// Columns that name rows of other tables: what points nowhere is reported, and carried over all the same.
+    pub references: Vec<ReferenceMapping>,
     /// Columns that are in the bundle only.
     pub dropped: Vec<DroppedColumn>,
     /// Column whose time becomes `created`.
@@ -271,6 +273,17 @@ pub enum RelationKeyPart {
     Item,
     /// This column of the row.
     Column(usize),
+}
+
+/// A column that names a row of another table, declared or by the profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceMapping {
+    /// The column that refers.
+    pub column: usize,
+    /// The table referred to.
+    pub table: String,
+    /// The column of that table.
+    pub target: usize,
 }
 
 /// An index of a collection.

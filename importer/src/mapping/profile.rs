@@ -33,6 +33,9 @@ pub(super) struct ProfileData {
     /// Columns whose names end so get an index.
     #[serde(default)]
     pub(super) index_suffixes: Vec<String>,
+    /// Columns that name a row of another table by its `id`, in whatever table they stand: column to table.
+    #[serde(default)]
+    pub(super) references: BTreeMap<String, String>,
     /// Tables that stay in the bundle, with the reason.
     #[serde(default)]
     pub(super) skip: BTreeMap<String, String>,
@@ -73,6 +76,9 @@ pub(super) struct TableEntry {
     /// Columns that only superusers may see.
     #[serde(default)]
     pub(super) hidden: Vec<String>,
+    /// Columns of this table that name a row of another by its `id`: column to table.
+    #[serde(default)]
+    pub(super) references: BTreeMap<String, String>,
     /// Columns that stay in the bundle, with the reason.
     #[serde(default)]
     pub(super) drop: BTreeMap<String, String>,
@@ -166,6 +172,7 @@ impl TableEntry {
         json: Vec::new(),
         bool: Vec::new(),
         hidden: Vec::new(),
+        references: BTreeMap::new(),
         drop: BTreeMap::new(),
         columns: BTreeMap::new(),
         fields: BTreeMap::new(),
