@@ -21,6 +21,8 @@ pub struct FileRow {
     pub name: Option<Vec<u8>>,
     /// How many bytes the file has, as the row says.
     pub bytes: Option<u64>,
+    /// The SHA-256 of the file, as the row says.
+    pub sha256: Option<String>,
 }
 
 /// Collects while rows pass by.
@@ -79,14 +81,15 @@ impl<'p> Noticed<'p> {
             self.revision = row.get(column).and_then(as_text).or(self.revision.take());
         }
         if let Some((place, columns)) = &watch.file {
-            let pointer = &self.files[*place].0.size_pointer;
+            let table = self.files[*place].0;
             let [key, path, name, size] = columns.map(|column| column.and_then(|column| row.get(column)));
             let file = FileRow {
                 key: key.and_then(as_text).unwrap_or_default(),
                 unclear: unclear(key),
                 path: path.and_then(bytes),
                 name: name.and_then(bytes),
-                bytes: size.and_then(|size| claimed_bytes(size, pointer)),
+                bytes: size.and_then(|claims| claim(claims, &table.size_pointer)?.as_u64()),
+                sha256: size.and_then(|claims| claim(claims, &table.sha256_pointer)?.as_str().map(str::to_owned)),
             };
             self.files[*place].1.push(file);
         }
@@ -126,10 +129,13 @@ fn repeated_keys(rows: &mut [FileRow]) {
     }
 }
 
-/// The number at `pointer` in a JSON text; none for whatever is something else.
-fn claimed_bytes(value: &Value<'_>, pointer: &str) -> Option<u64> {
+/// What stands at `pointer` in a JSON text; nothing without a pointer, and for what is no JSON.
+fn claim(value: &Value<'_>, pointer: &str) -> Option<serde_json::Value> {
     let Value::Text(text) = value else { return None };
-    serde_json::from_slice::<serde_json::Value>(text).ok()?.pointer(pointer)?.as_u64()
+    if pointer.is_empty() {
+        return None;
+    }
+    serde_json::from_slice::<serde_json::Value>(text).ok()?.pointer_mut(pointer).map(serde_json::Value::take)
 }
 
 fn bytes(value: &Value<'_>) -> Option<Vec<u8>> {

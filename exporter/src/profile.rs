@@ -58,6 +58,9 @@ pub struct FileTable {
     /// Where in it the number of bytes stands, as a JSON pointer.
     #[serde(default)]
     pub size_pointer: String,
+    /// Where in it the SHA-256 of the bytes stands, as a JSON pointer.
+    #[serde(default)]
+    pub sha256_pointer: String,
     /// Names to try when the path leads nowhere; see `profiles/open-webui.toml`.
     #[serde(default)]
     pub names: Vec<String>,

@@ -146,6 +146,13 @@ impl Carrier<'_, '_> {
         let (location, path, carried) = if let Some(found) = found {
             let listing = &self.listings[found.listing];
             let carried = self.carry(found.listing, found.entry)?;
+            if let (Some(claimed), Some(blob)) = (&row.sha256, &carried.blob)
+                && !claimed.eq_ignore_ascii_case(&blob.sha256)
+            {
+                let object = format!("{}/{}", table.table, super::printable(row.key.as_bytes()));
+                let detail = format!("the row says SHA-256 {}, the file has {}", super::printable(claimed.as_bytes()), blob.sha256);
+                self.writing.problem(&Problem::new("file-hash-differs", object, detail))?;
+            }
             (listing.location.name.clone(), listing.entries[found.entry].path.clone(), carried)
         } else {
             let path = expected(table, row);

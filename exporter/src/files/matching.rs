@@ -157,7 +157,14 @@ mod tests {
         let (_folder, listing) = listing(&["1_a.txt", "2.txt", "sub/3_c", "4_renamed", "c", "back\\slash", "10_x"]);
         let profile = crate::profile::Profile::named("open-webui".as_ref()).expect("built in");
         let found = |key: &str, path: Option<&str>, name: Option<&str>| {
-            let row = FileRow { key: key.into(), path: path.map(Into::into), name: name.map(Into::into), bytes: None, unclear: None };
+            let row = FileRow {
+                key: key.into(),
+                path: path.map(Into::into),
+                name: name.map(Into::into),
+                bytes: None,
+                sha256: None,
+                unclear: None,
+            };
             find(&profile.files[0], &row, &listing).map(|(entry, _)| String::from_utf8_lossy(&listing.entries[entry].path).into_owned())
         };
         let some = |path: &str| Some(path.to_string());
