@@ -122,11 +122,34 @@ fn database_in(folder: &Path) -> Option<String> {
 }
 
 /// A journal that SQLite would roll back: not empty, its header not zeroed, and nobody in the middle of a transaction.
+///
+/// Looked at several times: between a look at the journal and one at the lock a writer can end a transaction, and the next
+/// can begin. A journal that somebody left behind stays the same.
 fn is_hot_journal(database: &Path) -> std::io::Result<bool> {
+    const LOOKS: u32 = 3;
+    let first = left_journal(database)?;
+    for _ in 1..LOOKS {
+        if first.is_none() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        if left_journal(database)? != first {
+            return Ok(false);
+        }
+    }
+    Ok(first.is_some())
+}
+
+/// What tells this journal from another, if there is one and nobody holds the lock of its writer.
+fn left_journal(database: &Path) -> std::io::Result<Option<(u64, i64, i64, u64)>> {
     let mut first = [0];
     match File::open(beside(database, "-journal")) {
-        Ok(mut journal) => Ok(journal.read(&mut first)? == 1 && first[0] != 0 && !locks::is_reserved(database)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Ok(mut journal) => {
+            let metadata = journal.metadata()?;
+            let is_journal = journal.read(&mut first)? == 1 && first[0] != 0 && !locks::is_reserved(database);
+            Ok(is_journal.then(|| (metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), metadata.len())))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
