@@ -106,7 +106,7 @@ impl Client {
     /// Tells `PocketBase` from other servers, and 0.23 from those before: only it has `_superusers`.
     async fn check_server(&self) -> Result<(), ClientError> {
         let not_pocketbase = |found: &str| ClientError::NotPocketBase { url: self.base_url().to_owned(), found: found.to_owned() };
-        let health = match self.send(&Call::get("/api/health").anonymous()).await {
+        let health = match self.send(&Call::get("/api/health").anonymous().first()).await {
             Ok(answer) => answer.json::<Value>().unwrap_or_default(),
             Err(ClientError::NotFound { .. }) => {
                 return Err(not_pocketbase("there is no /api/health"));

@@ -30,6 +30,8 @@ pub(super) struct Call<'a> {
     pub idempotent: bool,
     /// Time beyond the ordinary that the server may take.
     pub extra_time: Duration,
+    /// Whether a server that cannot be reached is not waited for: its address may be wrong.
+    pub first: bool,
 }
 
 pub(super) enum CallBody<'a> {
@@ -59,6 +61,7 @@ impl<'a> Call<'a> {
             authorization: Authorization::Superuser,
             idempotent,
             extra_time: Duration::ZERO,
+            first: false,
         }
     }
 
@@ -88,6 +91,11 @@ impl<'a> Call<'a> {
 
     pub fn anonymous(mut self) -> Self {
         self.authorization = Authorization::None;
+        self
+    }
+
+    pub fn first(mut self) -> Self {
+        self.first = true;
         self
     }
 
@@ -206,7 +214,8 @@ impl Client {
             };
             applied |= lost.may_have_been_applied();
             let asked = if let Lost::Status { retry_after, .. } = &lost { *retry_after } else { None };
-            let hopeless = matches!(lost, Lost::Body(_)) || (applied && !call.idempotent);
+            let wrong_address = call.first && tries > 1 && lost.cause() == RetryCause::CannotConnect;
+            let hopeless = wrong_address || matches!(lost, Lost::Body(_)) || (applied && !call.idempotent);
             let pause = if hopeless { None } else { policy.pause(tries, paused, asked) };
             let Some(pause) = pause else {
                 return Err(lost.into_error(self, call, applied));
