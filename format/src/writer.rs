@@ -382,19 +382,10 @@ fn manifest_text(manifest: &BTreeMap<String, String>) -> String {
     })
 }
 
-/// `YYYY-MM-DD` of a moment in seconds since 1970, UTC.
+/// `YYYY-MM-DD` of a moment in seconds since 1970, UTC; 1970 for moments beyond what a calendar has.
 fn date(epoch_s: u64) -> String {
-    // Days to civil date, after Howard Hinnant's `civil_from_days`.
-    let days = i64::try_from(epoch_s / 86_400).unwrap_or(0) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let moment = i64::try_from(epoch_s).ok().and_then(|epoch_s| chrono::DateTime::from_timestamp(epoch_s, 0));
+    moment.unwrap_or_default().format("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! server passes them on, and the rest arrives. `PANNIER_POCKETBASE` names the server's binary.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -38,7 +40,7 @@ struct Server {
 
 impl Server {
     fn start(hooks: &str) -> Server {
-        let binary = binary();
+        let binary = support::binary();
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("pb_data");
         std::fs::create_dir(folder.path().join("pb_hooks")).unwrap();
@@ -69,6 +71,7 @@ impl Server {
             .args(&arguments[1..])
             .env("PANNIER_PB_IDENTITY", IDENTITY)
             .env("PANNIER_PB_PASSWORD", PASSWORD)
+            .env("XDG_STATE_HOME", self.folder.path())
             .output()
             .unwrap()
     }
@@ -83,16 +86,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("PANNIER_POCKETBASE") {
-        return path.into();
-    }
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/lib/pocketbase.sh");
-    let output = Command::new(script).arg("0.40.6").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! `PANNIER_POCKETBASE` names the server's binary; it may be of any version that we support.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let binary = binary();
+        let binary = support::binary();
         let data = tempfile::tempdir().unwrap();
         // Beside its data directory the server keeps pb_migrations, and runs what it finds there.
         let dir = data.path().join("pb_data");
@@ -62,16 +63,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("PANNIER_POCKETBASE") {
-        return path.into();
-    }
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/lib/pocketbase.sh");
-    let output = Command::new(script).arg("0.40.6").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
 fn credentials() -> Credentials {

@@ -1,6 +1,7 @@
 //! Times of any unit as `PocketBase` writes them. The raw value stays in a field of its own; this feeds `created` and
 //! `updated` only.
 
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime};
 use pannier_format::Value;
 
 /// Numbers below this are seconds: it is the year 5138 in seconds and 1973 in milliseconds.
@@ -55,10 +56,8 @@ fn from_text(text: &str) -> Option<String> {
     let date = text.get(..10)?;
     let mut parts = date.splitn(3, '-');
     let (year, month, day) = (digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?);
-    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) {
-        return None;
-    }
-    let mut milliseconds = days_from_civil(year, month, day) * 86_400_000;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)?;
+    let mut milliseconds = date.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
     let rest = &text[10..];
     if !rest.is_empty() {
         let clock = rest.strip_prefix(['T', 't', ' '])?;
@@ -113,41 +112,9 @@ fn digits(text: &str) -> Option<i64> {
     if sound { text.parse().ok() } else { None }
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 (Howard Hinnant's algorithm; years start in March).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
 fn format_milliseconds(milliseconds: i64) -> Option<String> {
-    let days = milliseconds.div_euclid(86_400_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    if !(1..=9999).contains(&year) {
-        return None;
-    }
-    let rest = milliseconds.rem_euclid(86_400_000);
-    let (seconds, fraction) = (rest / 1_000, rest % 1_000);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{fraction:03}Z"))
+    let time = DateTime::from_timestamp_millis(milliseconds)?;
+    (1..=9999).contains(&time.year()).then(|| time.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string())
 }
 
 #[cfg(test)]
